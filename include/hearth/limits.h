@@ -1,0 +1,20 @@
+/*
+ * limits.h - the maxima that are not configuration, each with its reason.
+ *
+ * What a person may want to change is a configuration row (see app/core/config_rows.c); what stands
+ * here bounds memory that only the code knows about.
+ */
+#ifndef HEARTH_LIMITS_H
+#define HEARTH_LIMITS_H
+
+#define LIMIT_ARENA_BYTES      (8u << 20) /* one request's own memory besides bodies: 8 MB */
+#define LIMIT_ROUTE_PARAMETERS 8          /* no route of ours has more than 3 */
+#define LIMIT_RESPONSE_HEADERS 64         /* an upstream may send many; browsers stop near 100 */
+#define LIMIT_RESPONSE_HOLD    8192 /* a dynamic answer up to this size gets a Content-Length */
+#define LIMIT_LOG_LINE         8192 /* one write(2), well within what a pipe reader takes */
+#define LIMIT_CONFIG_FILE      (1u << 20) /* a configuration is written by hand */
+#define LIMIT_AUTH_FILE        (1u << 20) /* about 4,000 tokens */
+#define LIMIT_OBJECT_KEY       1024       /* S3's own limit on a key */
+#define LIMIT_METRIC_SERIES    2048       /* 0.4 MB of shared memory, touched as it is used */
+
+#endif
