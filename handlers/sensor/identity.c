@@ -1,0 +1,158 @@
+/*
+ * identity.c - have we got this reading?
+ *
+ * Eight tag bits beside each number keep a miss from touching records at all in 255 of 256 probes.
+ * Growing needs each record's hash again: the numbers in use are marked in a bitmap, so that the
+ * records are read in the order of the files, a block at a time, and not at random.
+ */
+#include "handlers/sensor/identity.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { CAPACITY_START = 1024 };
+
+void identity_init(struct identity *identity, identity_record_fn *record_at, void *context)
+{
+    *identity = (struct identity){.record_at = record_at, .context = context};
+    if (getrandom(&identity->seed, sizeof identity->seed, GRND_NONBLOCK) < 0)
+        identity->seed = (uint64_t)(uintptr_t)identity;
+}
+
+void identity_clean(struct identity *identity)
+{
+    free(identity->numbers);
+    free(identity->tags);
+    identity->numbers = NULL;
+    identity->tags = NULL;
+    identity->capacity = identity->used = 0;
+}
+
+static uint64_t mix(uint64_t value)
+{
+    value ^= value >> 32;
+    value *= UINT64_C(0xD6E8FEB86659FD93);
+    value ^= value >> 32;
+    value *= UINT64_C(0xD6E8FEB86659FD93);
+    return value ^ value >> 32;
+}
+
+static uint64_t hash(const struct identity *identity, const struct record *record)
+{
+    uint64_t high, low = 0;
+    memcpy(&high, record->bytes, sizeof high);
+    memcpy(&low, record->bytes + sizeof high, 3);
+    unsigned char *last = (unsigned char *)&low + 2;
+    *last &= 0xFC; /* without the time quality */
+    return mix(mix(high ^ identity->seed) + low);
+}
+
+static uint8_t tag_of(uint64_t hash)
+{
+    return (uint8_t)(hash >> 56);
+}
+
+static void place(struct identity *identity, uint64_t hash, uint32_t number)
+{
+    size_t mask = identity->capacity - 1, at = (size_t)hash & mask;
+    while (identity->numbers[at] != 0)
+        at = (at + 1) & mask;
+    identity->numbers[at] = number + 1;
+    identity->tags[at] = tag_of(hash);
+    identity->used++;
+}
+
+/* One bit for each number up to the largest in use. */
+static uint64_t *mark_used(const struct identity *identity, uint32_t *end)
+{
+    *end = 0;
+    for (size_t i = 0; i < identity->capacity; i++)
+        if (identity->numbers[i] > *end)
+            *end = identity->numbers[i];
+    uint64_t *marks = calloc((size_t)*end / 64 + 1, sizeof *marks);
+    for (size_t i = 0; marks && i < identity->capacity; i++)
+        if (identity->numbers[i] != 0)
+            marks[(identity->numbers[i] - 1) / 64] |= UINT64_C(1)
+                                                      << (identity->numbers[i] - 1) % 64;
+    return marks;
+}
+
+/* Fills the larger table from the records behind the smaller one. */
+static enum hearth_error refill(const struct identity *from, struct identity *to)
+{
+    uint32_t end;
+    uint64_t *marks = mark_used(from, &end);
+    enum hearth_error code = marks ? HEARTH_OK : HEARTH_NO_MEMORY;
+    for (uint32_t number = 0; code == HEARTH_OK && number < end; number++) {
+        if (!(marks[number / 64] >> number % 64 & 1))
+            continue;
+        const struct record *record = from->record_at(from->context, number);
+        if (record)
+            place(to, hash(to, record), number);
+        else
+            code = HEARTH_IO;
+    }
+    free(marks);
+    return code;
+}
+
+static enum hearth_error grow(struct identity *identity, size_t capacity)
+{
+    struct identity larger = *identity;
+    larger.capacity = capacity;
+    larger.used = 0;
+    larger.numbers = calloc(capacity, sizeof *larger.numbers);
+    larger.tags = malloc(capacity);
+    enum hearth_error code = HEARTH_NO_MEMORY;
+    if (larger.numbers && larger.tags)
+        code = refill(identity, &larger);
+    if (code != HEARTH_OK) {
+        identity_clean(&larger);
+        return code;
+    }
+    identity_clean(identity);
+    *identity = larger;
+    return HEARTH_OK;
+}
+
+enum hearth_error identity_reserve(struct identity *identity, size_t count)
+{
+    size_t capacity = identity->capacity ? identity->capacity : CAPACITY_START;
+    while ((identity->used + count) > capacity / 4 * 3)
+        capacity *= 2;
+    return capacity == identity->capacity ? HEARTH_OK : grow(identity, capacity);
+}
+
+bool identity_find(const struct identity *identity, const struct record *record, uint32_t *number)
+{
+    if (identity->capacity == 0)
+        return false;
+    uint64_t hashed = hash(identity, record);
+    size_t mask = identity->capacity - 1, at = (size_t)hashed & mask;
+    for (; identity->numbers[at] != 0; at = (at + 1) & mask) {
+        if (identity->tags[at] != tag_of(hashed))
+            continue;
+        const struct record *standing =
+            identity->record_at(identity->context, identity->numbers[at] - 1);
+        if (standing && record_same(standing, record)) {
+            *number = identity->numbers[at] - 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+void identity_insert(struct identity *identity, const struct record *record, uint32_t number)
+{
+    place(identity, hash(identity, record), number);
+}
+
+void identity_take_back(struct identity *identity, const struct record *record, uint32_t number)
+{
+    size_t mask = identity->capacity - 1, at = (size_t)hash(identity, record) & mask;
+    while (identity->numbers[at] != number + 1)
+        at = (at + 1) & mask;
+    identity->numbers[at] = 0;
+    identity->used--;
+}

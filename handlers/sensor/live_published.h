@@ -1,0 +1,53 @@
+/*
+ * live_published.h - what the keeper tells the readers: how far the live files may be read.
+ *
+ * One writer (whoever holds store.lock), any number of readers in any process, over shared memory
+ * or over a process's own. Nobody waits: there are two copies, `version` says which one counts, and
+ * the writer always fills the other. A reader that was overtaken reads again. A writer that is
+ * killed in the middle leaves the copy that counts whole.
+ *
+ * The finished files are not listed here, since their names and sizes say all (live_directory.h);
+ * `file_generation` tells a reader when to look at the directory again.
+ */
+#ifndef HEARTH_SENSOR_LIVE_PUBLISHED_H
+#define HEARTH_SENSOR_LIVE_PUBLISHED_H
+
+#include "hearth/base.h"
+
+#include <stdatomic.h>
+
+struct live_state {
+    uint64_t sequence;     /* of the file written to */
+    uint64_t synced_bytes; /* of it: readers stop here */
+    /* Slots of all live files up to what is synced. The same files give the same number, also after
+     * a restart, and every commit raises it. */
+    uint64_t generation;
+    uint64_t file_generation; /* rises when a file is made or renamed */
+    uint64_t readings;        /* good ones, each counted once */
+    uint64_t stored_bytes;
+    int64_t newest_ms; /* -1 = none; suspects do not count */
+};
+
+/* What the writer was about, for a successor that finds it dead. */
+enum live_condition {
+    LIVE_CLEAN,    /* the file ends at `synced_bytes` */
+    LIVE_WRITING,  /* it may go on behind it, unsynced */
+    LIVE_POISONED, /* a sync of it failed: it must be set aside, trusted up to `synced_bytes` */
+};
+
+enum { LIVE_STATE_FIELDS = 7 };
+
+struct live_published {
+    _Atomic uint64_t version; /* 0 = nothing published yet */
+    _Atomic uint32_t condition;
+    _Atomic uint64_t copies[2][LIVE_STATE_FIELDS];
+};
+
+/* Zeroed memory is a valid start. Writer only. */
+void live_publish(struct live_published *published, const struct live_state *state);
+void live_publish_condition(struct live_published *published, enum live_condition condition);
+/* False when nothing was published yet. Any thread, any process. */
+bool live_published_get(const struct live_published *published, struct live_state *state);
+enum live_condition live_published_condition(const struct live_published *published);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * quarantine.h - what came as a reading and cannot be one, kept word for word.
+ *
+ * STORE/quarantine/NNNNNNNN.ndjson, one JSON object a line, appended and synced by the keeper
+ * alone; a new file above 8 MB, and after a failed sync. A line without its newline at the end of a
+ * file was never acknowledged and does not count. Members, in this order:
+ *
+ *   time        when it was quarantined, RFC 3339 in UTC
+ *   reason      a name of RECORD_REJECTS, or TORN_TAIL (a live file's last bytes, fewer than 12)
+ *   source      the dialect it came in ("json", "binary"), or "recovery"
+ *   sequence, slot   of "recovery" only: the live file's number and the record's (byte 12 * slot)
+ *   count       how many readings the line stands for; a run of bad slots is one line
+ *   part, parts, id  of a text too long for one line: its pieces share an id
+ *   raw         the text, where it is UTF-8; else
+ *   raw_base64  the bytes. For a run of slots: 12 bytes when all are alike, else all of them
+ */
+#ifndef HEARTH_SENSOR_QUARANTINE_H
+#define HEARTH_SENSOR_QUARANTINE_H
+
+#include "handlers/sensor/file_operations.h"
+#include "hearth/clock.h"
+
+struct quarantine_entry {
+    const char *reason;
+    struct view source, raw;
+    uint64_t count; /* 0 counts as 1 */
+    bool in_live;   /* sequence and slot say where */
+    uint64_t sequence, slot;
+    unsigned part, parts; /* parts 0 or 1: whole */
+    uint64_t id;
+};
+
+/* One line, with its newline. */
+enum hearth_error quarantine_line(struct buffer *out, const struct quarantine_entry *entry,
+                                  int64_t wall_ms);
+/* Is it well-formed UTF-8 (RFC 3629)? */
+bool quarantine_is_utf8(struct view text);
+enum hearth_error quarantine_base64(struct buffer *out, struct view bytes);
+
+/* The keeper's side. One thread. */
+struct quarantine;
+
+/* Makes the directory. `files` and `clock` must outlive it; `store` is copied. Errors: IO and the
+ * like, NO_MEMORY. */
+HEARTH_MUST_CHECK enum hearth_error quarantine_open(struct file_operations *files,
+                                                    const char *store, const struct clock *clock,
+                                                    struct quarantine **quarantine,
+                                                    struct error_record *error);
+void quarantine_close(struct quarantine *quarantine); /* NULL is allowed */
+/* Takes it up for the next commit. Errors: NO_MEMORY, BODY_TOO_LARGE (64 MB wait already). */
+HEARTH_MUST_CHECK enum hearth_error quarantine_add(struct quarantine *quarantine,
+                                                   const struct quarantine_entry *entry);
+bool quarantine_waits(const struct quarantine *quarantine);
+/* Writes and syncs what was taken up; nothing waits then, whatever comes back. Errors: DISK_FULL,
+ * IO and the like. */
+HEARTH_MUST_CHECK enum hearth_error quarantine_commit(struct quarantine *quarantine,
+                                                      struct error_record *error);
+/* Forgets what was taken up. */
+void quarantine_drop(struct quarantine *quarantine);
+
+/* The slots that earlier recoveries quarantined. */
+struct quarantined_run {
+    uint64_t sequence, slot, count;
+};
+struct quarantined_runs {
+    struct quarantined_run *runs; /* ascending */
+    size_t count;
+};
+HEARTH_MUST_CHECK enum hearth_error quarantine_known(struct quarantine *quarantine,
+                                                     struct quarantined_runs *runs,
+                                                     struct error_record *error);
+bool quarantined_runs_have(const struct quarantined_runs *runs, uint64_t sequence, uint64_t slot);
+void quarantined_runs_clean(struct quarantined_runs *runs);
+
+#endif
