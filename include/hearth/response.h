@@ -49,8 +49,8 @@ struct response {
     size_t header_capacity;
     bool without_body; /* HEAD request */
     bool head_sent;    /* to the sink: an error can no longer become a problem document */
-    char *held;        /* LIMIT_RESPONSE_HOLD bytes from the arena, once needed */
-    size_t held_bytes;
+    char *held;        /* from the arena, grows up to LIMIT_RESPONSE_HOLD bytes */
+    size_t held_bytes, held_capacity;
     uint64_t body_bytes;      /* written by the handler so far */
     enum hearth_error failed; /* what the sink said, sticks */
 };
@@ -60,9 +60,9 @@ void response_init(struct response *response, struct arena *arena, struct respon
                    bool for_head);
 /* 200 until set. 100..199 is MISUSE. */
 HEARTH_MUST_CHECK enum hearth_error response_set_status(struct response *response, int status);
-/* Adds; the texts are copied into the arena. Errors: MISUSE (a name or value that RFC 9110 does not
- * allow, Content-Length (use response_set_length), Transfer-Encoding, or the head is gone),
- * NO_MEMORY. */
+/* Adds; the texts are copied into the arena, blanks around the value go. Errors: MISUSE (a name or
+ * value that RFC 9110 does not allow, Content-Length (use response_set_length), Transfer-Encoding,
+ * LIMIT_RESPONSE_HEADERS are there already, or the head is gone), NO_MEMORY. */
 HEARTH_MUST_CHECK enum hearth_error response_add_header(struct response *response, struct view name,
                                                         struct view value);
 /* Replaces every header of that name. */
@@ -90,8 +90,9 @@ HEARTH_MUST_CHECK enum hearth_error response_send(struct response *response, int
 
 /* The answer for an error: application/problem+json (RFC 9457) or, when `html`, a page. Carries the
  * request id, the public detail, never an internal one. 503 gets Retry-After unless one is set; 401
- * gets WWW-Authenticate. Restarts the response first; when the head is out, aborts instead. Headers
- * added to `extra` (may be empty) are kept. */
+ * gets WWW-Authenticate. Restarts the response first; when the head is out, aborts instead. Kept
+ * are the headers in `extra` (may be empty), and of those that were set before: Allow, Retry-After
+ * and WWW-Authenticate. */
 void response_error(struct response *response, const struct request *request,
                     enum hearth_error code, bool html, struct pairs extra);
 
