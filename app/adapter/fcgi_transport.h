@@ -1,0 +1,92 @@
+/*
+ * fcgi_transport.h - one FastCGI request over one connection, whatever library speaks the protocol.
+ *
+ * The seam behind which libfcgi stands: nothing outside fcgi_transport.c knows it. A thread has one
+ * exchange and uses it again and again:
+ *
+ *     if (fcgi_exchange_begin(exchange, connection)) {      reads the head
+ *         ... parameters, read, write, flush ...
+ *         complete or break_off
+ *         fate = fcgi_exchange_end(exchange);
+ *     }
+ *
+ * Connections are blocking sockets that carry receive and send time-outs (fcgi_transport_prepare).
+ * An exchange may be used by one thread at a time.
+ *
+ * FastCGI Specification 1.0, Open Market 1996.
+ */
+#ifndef HEARTH_FCGI_TRANSPORT_H
+#define HEARTH_FCGI_TRANSPORT_H
+
+#include "hearth/base.h"
+
+/* How a worker comes by its connections. */
+enum fcgi_mode {
+    FCGI_MODE_HANDED,   /* the worker accepts and watches them, and hands over a readable one */
+    FCGI_MODE_ACCEPTING /* the library accepts; a connection serves one request */
+};
+
+struct fcgi_time_limits {
+    int64_t receive_ms; /* for the next bytes of a request */
+    int64_t send_ms;    /* for the peer to take the next bytes of an answer */
+};
+
+/* Once a process, before threads; children inherit it. The signal handlers that the library
+ * installs are put back to what they were. Errors: HEARTH_UNSUPPORTED. */
+HEARTH_MUST_CHECK enum hearth_error fcgi_transport_init(void);
+/* Runs requests over a socket pair: does the library take a connection that is handed to it, keep
+ * it, give up a bad one without accepting another, and hold its input as this file believes? On
+ * false `why` says what differs and FCGI_MODE_ACCEPTING must be used. About a millisecond. */
+bool fcgi_transport_check(char *why, size_t why_size);
+/* For tests: from now on the check finds that handed connections are not taken. */
+void fcgi_transport_distrust(bool distrust);
+/* Sets the time-outs on a connection, and TCP_NODELAY where it applies. */
+void fcgi_transport_prepare(int connection, const struct fcgi_time_limits *limits);
+
+struct fcgi_exchange;
+
+/* `listener` is only used in FCGI_MODE_ACCEPTING. NULL when memory ran out. */
+struct fcgi_exchange *fcgi_exchange_new(enum fcgi_mode mode, int listener,
+                                        const struct fcgi_time_limits *limits);
+void fcgi_exchange_free(
+    struct fcgi_exchange *exchange); /* NULL is allowed; between requests only */
+
+/* Reads the head of a request from `connection`, or in FCGI_MODE_ACCEPTING accepts one first
+ * (`connection` is then ignored, the listener does not block). False: there is no request, and the
+ * connection, if there was one, has been closed: the peer closed it, sent something else than a
+ * request for a responder, or was too slow. */
+HEARTH_MUST_CHECK bool fcgi_exchange_begin(struct fcgi_exchange *exchange, int connection);
+
+/* "NAME=value" each, NULL behind the last; valid until the end. The texts may be changed in place.
+ * A NUL in a name or value ends it. */
+char **fcgi_exchange_parameters(struct fcgi_exchange *exchange);
+int fcgi_exchange_connection(const struct fcgi_exchange *exchange);
+
+/* Bytes of the body. `*length` = 0 is the end, or with `wait` false: nothing more has arrived.
+ * Errors: REQUEST_TIMEOUT, CLIENT_GONE (closed, or broken records). */
+HEARTH_MUST_CHECK enum hearth_error fcgi_exchange_read(struct fcgi_exchange *exchange, char *to,
+                                                       size_t capacity, bool wait, size_t *length);
+
+/* Errors of the next three: CLIENT_GONE, DEADLINE (the peer takes nothing for the send time-out).
+ */
+HEARTH_MUST_CHECK enum hearth_error fcgi_exchange_write(struct fcgi_exchange *exchange,
+                                                        struct view bytes);
+HEARTH_MUST_CHECK enum hearth_error fcgi_exchange_flush(struct fcgi_exchange *exchange);
+/* The answer is whole. */
+HEARTH_MUST_CHECK enum hearth_error fcgi_exchange_complete(struct fcgi_exchange *exchange);
+/* The answer must not look whole: closes the connection in mid-answer. What was written and not yet
+ * sent is dropped. */
+void fcgi_exchange_break_off(struct fcgi_exchange *exchange);
+/* Has the peer gone? Does not block. */
+bool fcgi_exchange_peer_gone(const struct fcgi_exchange *exchange);
+
+enum fcgi_fate {
+    FCGI_FATE_KEEP,   /* ready for the next request */
+    FCGI_FATE_CLOSE,  /* the caller closes it */
+    FCGI_FATE_UNREAD, /* the caller closes it, after reading what the peer still sends */
+    FCGI_FATE_GONE    /* has been closed */
+};
+/* Ends the exchange, also one that was neither completed nor broken off (then it is broken off). */
+enum fcgi_fate fcgi_exchange_end(struct fcgi_exchange *exchange);
+
+#endif
