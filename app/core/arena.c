@@ -41,7 +41,7 @@ enum {
 #else
     GAP_BYTES = 0,
 #endif
-    FIRST_BLOCK_BYTES = 8 * 1024,
+    FIRST_BLOCK_BYTES = 16 * 1024,     /* holds a small request with its held-back answer */
     LARGEST_BLOCK_BYTES = 1024 * 1024, /* where doubling ends */
     LARGE_PART = 4, /* an allocation above a quarter of the next block gets its own */
 };
@@ -51,6 +51,9 @@ struct block {
     size_t size_bytes; /* head included */
     size_t used_bytes; /* head included */
 };
+
+/* A gap before a block's first piece, too. */
+enum { BLOCK_HEAD_BYTES = sizeof(struct block) + GAP_BYTES };
 
 struct cleanup {
     struct cleanup *next;
@@ -121,7 +124,7 @@ void arena_reset(struct arena *arena)
     arena->current = arena->first;
     if (arena->first) {
         arena->next_block_bytes *= 2;
-        arena->first->used_bytes = sizeof(struct block);
+        arena->first->used_bytes = BLOCK_HEAD_BYTES;
         POISON(arena->first + 1, arena->first->size_bytes - sizeof(struct block));
     }
 }
@@ -137,7 +140,7 @@ static struct block *block_new(struct arena *arena, size_t size_bytes, size_t le
     struct block *block = memory_new(size_bytes);
     if (!block)
         return NULL;
-    *block = (struct block){.size_bytes = size_bytes, .used_bytes = sizeof *block};
+    *block = (struct block){.size_bytes = size_bytes, .used_bytes = BLOCK_HEAD_BYTES};
     arena->held_bytes += size_bytes;
     POISON(block + 1, size_bytes - sizeof *block);
     return block;
@@ -153,7 +156,7 @@ static struct block *block_for(struct arena *arena, size_t size)
 {
     if (block_has_room(arena->current, size))
         return arena->current;
-    size_t least_bytes = sizeof(struct block) + size;
+    size_t least_bytes = BLOCK_HEAD_BYTES + size;
     bool large = size > arena->next_block_bytes / LARGE_PART;
     struct block *block =
         block_new(arena, large ? least_bytes : arena->next_block_bytes, least_bytes);

@@ -85,7 +85,12 @@ enum hearth_error buffer_append_text(struct buffer *buffer, const char *text)
 
 enum hearth_error buffer_append_byte(struct buffer *buffer, char byte)
 {
-    return buffer_append(buffer, view_from(&byte, 1));
+    char *to = buffer_reserve(buffer, 1);
+    if (to) {
+        *to = byte;
+        buffer->length++;
+    }
+    return buffer->failed;
 }
 
 enum hearth_error buffer_append_int64(struct buffer *buffer, int64_t number)

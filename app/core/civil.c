@@ -47,7 +47,7 @@ static void date_from_days(int64_t days, struct civil_time *civil)
 void civil_from_ms(int64_t wall_ms, struct civil_time *civil)
 {
     int64_t days = floor_divide(wall_ms, day_ms);
-    int64_t ms_of_day = wall_ms - days * day_ms;
+    int64_t ms_of_day = (wall_ms % day_ms + day_ms) % day_ms;
     date_from_days(days, civil);
     civil->hour = (int)(ms_of_day / 3600000);
     civil->minute = (int)(ms_of_day / 60000 % 60);

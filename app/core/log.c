@@ -95,7 +95,7 @@ void log_reopen(void)
         close(fresh);
     if (!moved)
         LOG_ERROR("log_reopen_failed", LOG_TEXT("file", state.file),
-                  LOG_TEXT("reason", strerrordesc_np(number)));
+                  LOG_TEXT("reason", strerror(number)));
 }
 
 bool log_enabled(enum log_level level)
