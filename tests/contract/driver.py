@@ -10,14 +10,19 @@ A case:
   name, topic   what it shows, and under which heading it stands in the published table
   lossy         true where a front may lose it; what it makes of it then stands in the table
   carriers      names of the carriers it is for, where it does not concern all
-  request       method, target, headers [[name, value]...] (values may hold any byte, as latin-1; Host
-                is added unless one stands there), body, chunked, expect_continue
+  request       method, target, headers [[name, value]...] (Host is added unless one stands there),
+                body, chunked, expect_continue
   body          {"text"}, {"base64"}, {"every_byte": times} or {"fill": bytes}
   expect        what is named is compared, all else may be anything:
-                status; headers {name: value or null for absent}; text; json {member: value};
+                status; headers {name: value, or null for absent}; text; body_bytes;
+                same_body (the request's body came back); complete (false: it must be seen to be
+                broken off); interim [100]; and of a JSON answer: json {member: value};
                 seen {name: [values]} (headers as the handler saw them, [] for none);
-                sent true (body_bytes and body_sha256 of the echo are those of the request's body);
-                body_bytes; complete (false: it must be seen to be broken off); interim [100]
+                sent (body_bytes and body_sha256 are those of the request's body)
+
+Texts are UTF-8; a byte that is no UTF-8 is a lone surrogate, as Python's surrogateescape has it. Long
+ones are written short: {"repeat": x, "times": n} (a text or a list), {"join": [...]}, and
+{"each": list, "times": n} for the list n times with # replaced by 0, 1, ...
 """
 import base64
 import dataclasses
@@ -26,6 +31,8 @@ import json
 import os
 import socket
 
+from support import fcgi
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 KEPT_BYTES = 1 << 20
 CHUNK_BYTES = 4000
@@ -33,7 +40,39 @@ CHUNK_BYTES = 4000
 
 def load_cases():
     with open(os.path.join(HERE, "cases.json"), encoding="utf-8") as file:
-        return json.load(file)
+        cases = [expand(case) for case in json.load(file)]
+    names = [(case["topic"], case["name"]) for case in cases]
+    assert len(set(names)) == len(names), "two cases of one name"
+    return cases
+
+
+def expand(value):
+    """Writes out what the cases say in short."""
+    if isinstance(value, list):
+        return [expand(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "repeat" in value:
+        return expand(value["repeat"]) * value["times"]
+    if "join" in value:
+        return "".join(expand(value["join"]))
+    if "each" in value:
+        return [json.loads(json.dumps(item).replace("#", str(i)))
+                for i in range(value["times"]) for item in value["each"]]
+    return {name: expand(item) for name, item in value.items()}
+
+
+def to_bytes(text):
+    return text.encode("utf-8", "surrogateescape")
+
+
+def of_echo(value):
+    """The echo writes each byte as the code point of its number; here are texts again."""
+    if isinstance(value, str):
+        return value.encode("latin-1").decode("utf-8", "surrogateescape")
+    if isinstance(value, list):
+        return [of_echo(item) for item in value]
+    return value
 
 
 @dataclasses.dataclass
@@ -42,6 +81,7 @@ class Answer:
     headers: list = dataclasses.field(default_factory=list)
     body: bytes = b""  # the first KEPT_BYTES
     body_bytes: int = 0
+    digest: object = dataclasses.field(default_factory=hashlib.sha256, repr=False)
     complete: bool = False  # as its own framing says
     interim: list = dataclasses.field(default_factory=list)
 
@@ -56,6 +96,7 @@ class Answer:
         if len(self.body) < KEPT_BYTES:
             self.body += data[:KEPT_BYTES - len(self.body)]
         self.body_bytes += len(data)
+        self.digest.update(data)
 
 
 def body_pieces(body):
@@ -63,7 +104,7 @@ def body_pieces(body):
     if body is None:
         return
     if "text" in body:
-        yield body["text"].encode()
+        yield to_bytes(body["text"])
     elif "base64" in body:
         yield base64.b64decode(body["base64"])
     elif "every_byte" in body:
@@ -124,7 +165,7 @@ class HttpCarrier:
             headers.append(["Expect", "100-continue"])
         lines = [f"{request['method']} {request['target']} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in headers]
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+        return to_bytes("\r\n".join(lines) + "\r\n\r\n")
 
     @staticmethod
     def _interim(reader, answer):
@@ -148,6 +189,42 @@ class HttpCarrier:
                 connection.sendall(b"0\r\n\r\n")
         except (BrokenPipeError, ConnectionResetError):
             pass  # refused before its end; the answer says why
+
+
+class FcgiCarrier:
+    """FastCGI without a front: what a front would say that loses nothing."""
+
+    def __init__(self, socket_path, timeout=60.0):
+        self.name, self.socket_path, self.timeout = "direct", socket_path, timeout
+
+    def send(self, case):
+        request, answer = case["request"], Answer()
+        with fcgi.Connection(self.socket_path, self.timeout) as connection:
+            connection.send(fcgi.begin(1), fcgi.params(1, self._parameters(request)),
+                            fcgi.params(1, None))
+            try:
+                for piece in body_pieces(request.get("body")):
+                    connection.send(fcgi.stdin(1, piece) if piece else b"")
+                connection.send(fcgi.stdin(1, b""))
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # refused before its end; the answer says why
+            response = connection.receive()
+        answer.status, answer.complete = response.status, response.complete
+        answer.headers = [(n, v) for n, v in response.headers if n != "status"]
+        answer.add(response.body)
+        return answer
+
+    @staticmethod
+    def _parameters(request):
+        length = None
+        if request.get("body") is not None and not request.get("chunked"):
+            length = body_length(request["body"])
+        headers = [(name, to_bytes(value)) for name, value in request.get("headers", [])]
+        pairs = fcgi.cgi(request["method"], to_bytes(request["target"]).decode("latin-1"), headers,
+                         length)
+        if any(name.lower() == "host" for name, _ in headers):
+            pairs.remove(("HTTP_HOST", "localhost"))
+        return pairs
 
 
 class Reader:
@@ -216,7 +293,7 @@ def read_counted(reader, answer, left):
 
 
 def read_chunks(reader, answer):
-    while (line := reader.line()) is not None:
+    while line := reader.line():
         size = int(line.split(";")[0], 16)
         if size == 0:
             while line := reader.line():
@@ -242,7 +319,11 @@ def deviations(case, answer):
     for name, value in expect.get("headers", {}).items():
         compare(name, answer.value(name), value)
     if "text" in expect:
-        compare("body", answer.body.decode("latin-1"), expect["text"])
+        compare("body", answer.body.decode("utf-8", "surrogateescape"), expect["text"])
+    if expect.get("same_body"):
+        body = case["request"]["body"]
+        compare("body", (answer.body_bytes, answer.digest.hexdigest()),
+                (body_length(body), body_sha256(body)))
     if "body_bytes" in expect:
         compare("body_bytes", answer.body_bytes, expect["body_bytes"])
     compare("complete", answer.complete, expect.get("complete", True))
@@ -260,9 +341,9 @@ def compare_echo(case, answer, compare):
         compare("body", answer.body[:80].decode("latin-1"), "JSON")
         return
     for member, value in expect.get("json", {}).items():
-        compare(member, echo.get(member), value)
+        compare(member, of_echo(echo.get(member)), value)
     for name, values in expect.get("seen", {}).items():
-        compare(name, [v for n, v in echo["headers"] if n.lower() == name], values)
+        compare(name, [of_echo(v) for n, v in echo["headers"] if n.lower() == name], values)
     if expect.get("sent"):
         compare("body_bytes", echo["body_bytes"], body_length(body))
         compare("body_sha256", echo["body_sha256"], body_sha256(body))

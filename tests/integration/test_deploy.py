@@ -1,0 +1,279 @@
+#!/usr/bin/python3
+"""test_deploy.py - what an installation is made of: the shipped configurations and quickstart.
+
+Each web server judges the whole site that is shipped for it. quickstart runs as a person would run it, on a
+directory and a port of its own.
+"""
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from support import tap  # noqa: E402
+from support.fronts import SEARCH_PATH  # noqa: E402
+from support.pool import Pool, alive  # noqa: E402
+
+DEPLOY = os.path.join(tap.ROOT, "deploy")
+QUICKSTART = os.path.join(DEPLOY, "quickstart")
+ENVIRONMENT = dict(os.environ, PATH=SEARCH_PATH)
+
+
+def run(command, **options):
+    """(exit code, all output)."""
+    options.setdefault("env", ENVIRONMENT)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          stdin=subprocess.DEVNULL, check=False, timeout=300, **options)
+    return done.returncode, done.stdout
+
+
+def needs(program):
+    if not shutil.which(program, path=SEARCH_PATH):
+        if os.environ.get("CI"):
+            raise AssertionError(f"{program} is not installed, and CI must have it")
+        tap.skip(f"{program} is not installed")
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    return path
+
+
+def accepted(command, **options):
+    code, output = run(command, **options)
+    assert code == 0, f"{' '.join(command)}: exit code {code}\n{output}"
+    return output
+
+
+# ---- The shipped sites, each as its server reads it ----
+
+@tap.test
+def nginx_accepts_the_site_that_is_shipped():
+    needs("nginx")
+    home = tap.directory()
+    shutil.copytree(os.path.join(DEPLOY, "nginx"), f"{home}/snippets")
+    site = open(f"{home}/snippets/site.conf", encoding="utf-8").read()
+    site = re.sub(r"listen (\[::\]:)?80;", "listen 127.0.0.1:8081;", site, count=1)
+    site = re.sub(r"\n *listen \[::\]:80;", "", site)
+    write(f"{home}/site.conf", site)
+    conf = write(f"{home}/nginx.conf", f"pid {home}/pid; error_log {home}/log; events {{}}\nhttp {{ "
+                 f"access_log off; include snippets/hearth-upstream.conf; include site.conf; }}\n")
+    accepted(["nginx", "-t", "-e", f"{home}/log", "-p", home, "-c", conf])
+
+
+@tap.test
+def apache_accepts_the_site_that_is_shipped():
+    needs("apache2")
+    home = tap.directory()
+    os.makedirs(f"{home}/conf-available")
+    shutil.copy(os.path.join(DEPLOY, "apache", "hearth.conf"), f"{home}/conf-available/hearth.conf")
+    shutil.copy(os.path.join(DEPLOY, "apache", "site.conf"), f"{home}/site.conf")
+    modules = "".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
+                      for name in ("mpm_event", "authz_core", "env", "headers", "proxy", "proxy_fcgi"))
+    conf = write(f"{home}/apache.conf", f"{modules}ServerRoot {home}\nDefaultRuntimeDir {home}\n"
+                 f"ErrorLog {home}/log\nListen 127.0.0.1:8081\nInclude site.conf\n")
+    accepted(["apache2", "-t", "-f", conf])
+
+
+@tap.test
+def lighttpd_accepts_what_is_shipped_beside_debians_own_configuration():
+    needs("lighttpd")
+    home = tap.directory()
+    shutil.copy(os.path.join(DEPLOY, "lighttpd", "hearth.conf"), f"{home}/hearth.conf")
+    conf = write(f"{home}/lighttpd.conf", "server.modules = ( \"mod_access\", \"mod_redirect\" )\n"
+                 f"server.document-root = \"{home}\"\nserver.port = 8081\n"
+                 "index-file.names = ( \"index.html\" )\nurl.access-deny = ( \"~\" )\n"
+                 f"include \"{home}/hearth.conf\"\n")
+    accepted(["lighttpd", "-tt", "-f", conf])
+
+
+@tap.test
+def caddy_accepts_the_site_that_is_shipped():
+    needs("caddy")
+    home = tap.directory()
+    for name in ("Caddyfile", "hearth.caddy"):
+        shutil.copy(os.path.join(DEPLOY, "caddy", name), f"{home}/{name}")
+    accepted(["caddy", "validate", "--adapter", "caddyfile", "--config", f"{home}/Caddyfile"],
+             cwd=home, env=dict(ENVIRONMENT, HOME=home, XDG_CONFIG_HOME=home, XDG_DATA_HOME=home))
+
+
+@tap.test
+def spawn_fcgi_hands_the_pool_its_socket():
+    needs("spawn-fcgi")
+    pool = Pool("program_pool", {"pool.workers": 1})
+    pool.environment.update(HEARTH_SOCKET=pool.socket, HEARTH_PROGRAM=pool.program, HEARTH_USER="")
+    os.makedirs(os.path.join(pool.dir, "state"))
+    process = tap.spawn([os.path.join(DEPLOY, "spawn-fcgi"), pool.config_file], pool.output_file,
+                        env=pool.environment)
+    tap.eventually(lambda: pool.log_lines("pool_ready") or process.poll() is not None, 30, "the pool is ready")
+    tap.equal(stat.S_IMODE(os.stat(pool.socket).st_mode), 0o660, "mode of the socket")
+    tap.equal(pool.request("GET", "/hello").body, b"hello")
+    tap.equal(tap.stop(process), 0, "exit code")
+
+
+# ---- quickstart ----
+
+class Quickstart:
+    def __init__(self):
+        self.directory = os.path.join(tap.directory(), "quick")
+        self.port = tap.free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        tap.cleanup(self.run, "--stop")
+
+    def run(self, *arguments):
+        return run([QUICKSTART, "--dir", self.directory, "--port", str(self.port), *arguments])
+
+    def detach(self, *arguments):
+        code, output = self.run("--detach", *arguments)
+        assert code == 0, f"exit code {code}\n{output}"
+        return output
+
+    def credentials(self):
+        with open(f"{self.directory}/credentials.json", encoding="utf-8") as file:
+            return json.load(file)
+
+    def pid(self, name):
+        with open(f"{self.directory}/{name}.pid", encoding="utf-8") as file:
+            return int(file.read())
+
+    def ask(self, path, method="GET", body=None, token=None):
+        """(status, body)."""
+        request = urllib.request.Request(self.url + path, body, method=method)
+        if token:
+            request.add_header("Authorization", f"Bearer {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    def rows(self):
+        status, body = self.ask("/data")
+        tap.equal(status, 200, "/data")
+        return json.loads(body)
+
+
+READING = b'{"time":"2026-01-02T03:04:05Z","channel":4,"rolling_code":9,"temperature":555,"humidity":40}'
+
+
+def works_behind(web):
+    needs({"apache": "apache2"}.get(web, web))
+    quick = Quickstart()
+    quick.detach("--no-demo", "--web", web)
+    tap.equal(quick.ask("/healthz")[0], 200, "/healthz")
+    tap.equal(quick.rows(), [], "no readings of its own")
+    status, body = quick.ask("/data", "PUT", READING, quick.credentials()["ingest_token"])
+    tap.equal((status, json.loads(body)["accepted"]), (200, 1), "a reading")
+    tap.equal(len(quick.rows()), 1, "rows")
+    tap.equal(quick.run("--stop")[0], 0, "--stop")
+
+
+@tap.test
+def quickstart_shows_readings_of_the_past_hours_and_takes_new_ones():
+    needs("nginx")
+    quick = Quickstart()
+    output = quick.detach()
+    credentials = quick.credentials()
+    tap.equal(stat.S_IMODE(os.stat(f"{quick.directory}/credentials.json").st_mode), 0o600, "mode")
+    tap.equal(credentials["url"], quick.url)
+    assert credentials["ingest_token"] in output and f"{quick.url}/temp" in output, output
+    before = quick.rows()
+    assert len(before) >= 100, f"{len(before)} rows"
+    tap.equal(quick.ask("/temp")[0], 200, "/temp")
+    tap.equal(quick.ask("/data", "PUT", READING, "wrong")[0], 401, "a wrong token")
+    # The line that it prints works as it stands.
+    line = output[output.index("curl -X PUT"):output.index("\n", output.index("-d '{"))]
+    code, answer = run(["sh", "-c", line.replace("curl ", "curl -sS -f ", 1)])
+    assert code == 0 and '"accepted":1' in answer.replace(" ", ""), f"{line}\n{answer}"
+    tap.equal(len(quick.rows()), len(before) + 1, "rows")
+
+
+@tap.test
+def quickstart_again_on_the_same_directory_restarts_and_keeps_everything():
+    needs("nginx")
+    quick = Quickstart()
+    quick.detach("--no-demo")
+    first, pids = quick.credentials(), (quick.pid("hearth"), quick.pid("web"))
+    quick.ask("/data", "PUT", READING, first["ingest_token"])
+    quick.detach("--no-demo")
+    assert not any(alive(pid) for pid in pids), "the old ones still run"
+    tap.equal(quick.credentials(), first, "credentials")
+    tap.equal(len(quick.rows()), 1, "rows")
+    status, body = quick.ask("/data", "PUT", READING, first["ingest_token"])
+    tap.equal((status, json.loads(body)["duplicate"]), (200, 1), "the same reading")
+
+
+@tap.test
+def quickstart_stop_ends_what_it_started_and_nothing_else():
+    needs("nginx")
+    quick = Quickstart()
+    quick.detach("--no-demo")
+    pids = quick.pid("hearth"), quick.pid("web")
+    tap.equal(quick.run("--stop")[0], 0, "--stop")
+    assert not any(alive(pid) for pid in pids), "still running"
+    bystander = tap.spawn(["sleep", "60"])
+    write(f"{quick.directory}/hearth.pid", f"{bystander.pid}\n")
+    tap.equal(quick.run("--stop")[0], 0, "--stop")
+    tap.equal(bystander.poll(), None, "a process of the same number that is not ours")
+    tap.equal(quick.run("--stop")[0], 0, "--stop with nothing running")
+
+
+@tap.test
+def quickstart_names_a_port_that_is_in_use():
+    quick = Quickstart()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", quick.port))
+        taken.listen()
+        code, output = quick.run("--detach", "--no-demo")
+    assert code == 1 and f"port {quick.port}" in output and "in use" in output, output
+
+
+@tap.test
+def quickstart_refuses_what_it_does_not_know():
+    for arguments in (["--nonsense"], ["--port", "99999"], ["--port"], ["--web", "iis"]):
+        code, output = run([QUICKSTART, "--dir", tap.directory(), *arguments])
+        assert code == 1 and output.startswith("quickstart: "), (arguments, code, output)
+
+
+@tap.test
+def quickstart_in_the_foreground_ends_with_the_signal():
+    needs("nginx")
+    quick = Quickstart()
+    log = f"{tap.directory()}/log"
+    process = tap.spawn([QUICKSTART, "--dir", quick.directory, "--port", str(quick.port), "--no-demo"], log,
+                        env=ENVIRONMENT)
+    tap.eventually(lambda: "Ctrl-C" in open(log, encoding="utf-8").read() or process.poll() is not None, 200,
+                   "quickstart runs")
+    pids = quick.pid("hearth"), quick.pid("web")
+    tap.equal(quick.ask("/healthz")[0], 200, "/healthz")
+    os.killpg(process.pid, signal.SIGINT)
+    tap.equal(process.wait(60), 0, "exit code")
+    assert not any(alive(pid) for pid in pids), "still running"
+
+
+@tap.test
+def quickstart_works_behind_apache():
+    works_behind("apache")
+
+
+@tap.test
+def quickstart_works_behind_lighttpd():
+    works_behind("lighttpd")
+
+
+@tap.test
+def quickstart_works_behind_caddy():
+    works_behind("caddy")
+
+
+if __name__ == "__main__":
+    tap.main()
