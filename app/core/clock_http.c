@@ -107,13 +107,13 @@ int64_t clock_parse_http(const char *text, size_t length)
 {
     struct view whole = view_from(text, length);
     for (int i = 0; i < 7; i++) {
-        struct view full_name = view_of(weekday_names[i]), rest = whole;
+        struct view full_name = view_of(weekday_names[i]);
         struct civil_time civil = {0};
         bool taken = false;
-        if (view_starts_with(whole, full_name))
+        if (view_starts_with(whole, full_name)) {
             taken = take_rfc850(view_skip(whole, full_name.length), &civil);
-        else if (view_starts_with(whole, view_slice(full_name, 0, 3))) {
-            rest = view_skip(whole, 3);
+        } else if (view_starts_with(whole, view_slice(full_name, 0, 3))) {
+            struct view rest = view_skip(whole, 3);
             taken = take_imf_fixdate(rest, &civil) || take_asctime(rest, &civil);
         }
         if (taken && day_exists(&civil))

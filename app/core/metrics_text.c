@@ -49,7 +49,7 @@ static bool take_value(struct view *rest)
         if (!valid || rest->data[0] == '\n')
             return false;
         if (rest->data[0] == '\\') {
-            if (rest->length < 2 || !memchr("\\\"n", rest->data[1], 3))
+            if (rest->length < 2 || view_index_of(VIEW("\\\"n"), rest->data[1]) == SIZE_MAX)
                 return false;
             bytes = 2;
         }

@@ -9,6 +9,7 @@
  */
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -186,9 +187,6 @@ bool trace_begin(struct trace_context *trace, struct view traceparent)
 
 void trace_format(const struct trace_context *trace, char text[TRACE_HEADER_SIZE])
 {
-    memcpy(text, "00-", 3);
-    memcpy(text + 3, trace->trace_id, 32);
-    text[35] = '-';
-    memcpy(text + 36, trace->span_id, 16);
-    memcpy(text + 52, trace->sampled ? "-01" : "-00", 4);
+    snprintf(text, TRACE_HEADER_SIZE, "00-%s-%s-%s", trace->trace_id, trace->span_id,
+             trace->sampled ? "01" : "00");
 }

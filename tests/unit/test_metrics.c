@@ -204,10 +204,11 @@ static void names_and_labels_follow_the_grammar(void **state)
 /* `start`, as many x as make it `length` bytes in all, `end`. */
 static void fill(char *to, const char *start, size_t length, const char *end)
 {
-    size_t start_length = strlen(start), end_length = strlen(end);
+    struct view first = view_of(start), last = view_of(end);
     memset(to, 'x', length);
-    memcpy(to, start, start_length);
-    memcpy(to + length - end_length, end, end_length + 1);
+    memcpy(to, first.data, first.length);
+    memcpy(to + length - last.length, last.data, last.length);
+    to[length] = '\0';
 }
 
 static void texts_have_their_limits(void **state)

@@ -68,7 +68,7 @@ static void only_what_is_used_is_touched(void **state)
         metric_add(metrics_counter(r->metrics, "requests_total", "Requests.", labels), 1);
     }
     test_registry_render(r);
-    assert_true(resident_bytes(r) <= 4 * PAGE_BYTES);
+    assert_true(resident_bytes(r) <= (size_t)4 * PAGE_BYTES);
     test_registry_free(r);
 }
 
@@ -157,7 +157,7 @@ static void processes_lose_no_count(void **state)
         assert_int_equal(waitpid(children[i], &status, 0), children[i]);
         assert_int_equal(status, 0);
     }
-    assert_counted(r, PROCESSES * THREADS);
+    assert_counted(r, (int64_t)PROCESSES * THREADS);
     test_registry_free(r);
 }
 
