@@ -78,8 +78,9 @@ struct object_store {
                              void *context, struct object_info *info, bool *modified,
                              struct error_record *error);
     /* All of it or nothing of it. `options` and `info` may be NULL. Errors: PRECONDITION_FAILED,
-     * DISK_FULL, BAD_REQUEST, IO, UNAVAILABLE, NO_MEMORY. After any error but an IO on the last
-     * sync the old object stands. */
+     * DISK_FULL, BAD_REQUEST, IO, UNAVAILABLE, NO_MEMORY, CONFLICT (the storage cannot hold an
+     * object "a" beside an object "a/b"). After any error but an IO on the last sync the old object
+     * stands. */
     enum hearth_error (*put)(struct object_store *store, const char *key, struct view content,
                              const struct object_put_options *options, struct object_info *info,
                              struct error_record *error);
