@@ -9,6 +9,7 @@
 
 #include "app/core/json_text.h"
 #include "app/core/memory.h"
+#include "app/core/number_text.h"
 #include "hearth/base.h"
 
 enum { SMALLEST_CAPACITY = 64 };
@@ -95,16 +96,8 @@ enum hearth_error buffer_append_byte(struct buffer *buffer, char byte)
 
 enum hearth_error buffer_append_int64(struct buffer *buffer, int64_t number)
 {
-    char digits[20]; /* -9223372036854775808 */
-    char *start = digits + sizeof digits;
-    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    do {
-        *--start = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest);
-    if (number < 0)
-        *--start = '-';
-    return buffer_append(buffer, view_from(start, (size_t)(digits + sizeof digits - start)));
+    char text[NUMBER_TEXT_SIZE];
+    return buffer_append(buffer, view_from(text, integer_text(number, text)));
 }
 
 enum hearth_error buffer_append_format(struct buffer *buffer, const char *format, ...)

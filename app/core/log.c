@@ -133,16 +133,8 @@ static void put_text(struct line *line, const char *text)
 
 static void put_integer(struct line *line, int64_t number)
 {
-    char digits[NUMBER_TEXT_SIZE];
-    char *start = digits + sizeof digits;
-    uint64_t rest = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
-    do {
-        *--start = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest);
-    if (number < 0)
-        *--start = '-';
-    put(line, view_from(start, (size_t)(digits + sizeof digits - start)));
+    char text[NUMBER_TEXT_SIZE];
+    put(line, view_from(text, integer_text(number, text)));
 }
 
 static void put_number(struct line *line, double number)
@@ -151,7 +143,7 @@ static void put_number(struct line *line, double number)
     if (isfinite(number))
         put(line, view_from(text, number_text(number, text)));
     else
-        put_text(line, "null");
+        put(line, VIEW("null"));
 }
 
 static struct view shortened(struct line *line, struct view text)
@@ -164,14 +156,14 @@ static struct view shortened(struct line *line, struct view text)
 
 static void put_quoted(struct line *line, struct view text)
 {
-    put_text(line, "\"");
+    put(line, VIEW("\""));
     while (text.length > 0 && !line->full) {
         char escape[JSON_ESCAPE_SIZE];
         put(line, json_plain(&text));
         if (text.length > 0)
             put(line, json_escape(&text, escape));
     }
-    put_text(line, "\"");
+    put(line, VIEW("\""));
 }
 
 /* For people: quotes only where the value would otherwise be misread. */
@@ -201,7 +193,7 @@ static void put_value(struct line *line, const struct log_field *field)
         put_number(line, field->number);
         break;
     case LOG_FIELD_BOOLEAN:
-        put_text(line, field->integer ? "true" : "false");
+        put(line, field->integer ? VIEW("true") : VIEW("false"));
         break;
     }
 }
@@ -209,13 +201,13 @@ static void put_value(struct line *line, const struct log_field *field)
 static void put_field(struct line *line, const struct log_field *field)
 {
     if (state.format == LOG_FORMAT_JSON) {
-        put_text(line, ",\"");
+        put(line, VIEW(",\""));
         put_text(line, field->key);
-        put_text(line, "\":");
+        put(line, VIEW("\":"));
     } else {
-        put_text(line, " ");
+        put(line, VIEW(" "));
         put_text(line, field->key);
-        put_text(line, "=");
+        put(line, VIEW("="));
     }
     put_value(line, field);
 }
@@ -225,32 +217,37 @@ static void put_head(struct line *line, enum log_level level, const char *event)
     char time[CLOCK_RFC3339_SIZE];
     clock_format_rfc3339(clock_wall_ms(state.clock), time);
     if (state.format == LOG_FORMAT_JSON) {
-        put_text(line, "{\"time\":\"");
+        put(line, VIEW("{\"time\":\""));
         put_text(line, time);
-        put_text(line, "\",\"level\":\"");
+        put(line, VIEW("\",\"level\":\""));
         put_text(line, level_names[level]);
-        put_text(line, "\",\"event\":");
+        put(line, VIEW("\",\"event\":"));
         put_quoted(line, shortened(line, view_of(event)));
-        put_text(line, ",\"pid\":");
+        put(line, VIEW(",\"pid\":"));
         put_integer(line, getpid());
     } else {
         put_text(line, time);
-        put_text(line, " ");
+        put(line, VIEW(" "));
         put_text(line, state.colour ? level_colours[level] : "");
         put_text(line, level_titles[level]);
-        put_text(line, state.colour ? "\033[0m " : " ");
+        put(line, state.colour ? VIEW("\033[0m ") : VIEW(" "));
         put(line, shortened(line, view_of(event)));
     }
 }
 
+static struct view line_end(bool cut)
+{
+    if (state.format == LOG_FORMAT_JSON)
+        return cut ? VIEW(",\"cut\":true}\n") : VIEW("}\n");
+    return cut ? VIEW(" cut=true\n") : VIEW("\n");
+}
+
+/* Into the room that put() leaves. */
 static void put_end(struct line *line)
 {
-    const char *end = state.format == LOG_FORMAT_JSON ? line->cut ? ",\"cut\":true}\n" : "}\n"
-                      : line->cut                     ? " cut=true\n"
-                                                      : "\n";
-    size_t length = strlen(end);
-    memcpy(line->text + line->length, end, length);
-    line->length += length;
+    struct view end = line_end(line->cut);
+    memcpy(line->text + line->length, end.data, end.length);
+    line->length += end.length;
 }
 
 /* Makes the whole line with texts of at most `max_text_bytes`. When a field does not fit, the line

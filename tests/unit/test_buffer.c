@@ -377,7 +377,13 @@ static void numbers_are_short_and_exact(void **state)
                 {1e14, "100000000000000"},
                 {1e300, "1e+300"},
                 {1.0 / 3, "0.3333333333333333"},
-                {12.345678, "12.345678"}};
+                {12.345678, "12.345678"},
+                {-0.000001, "-0.000001"},
+                {3999999999.999999, "3999999999.999999"},
+                {0.0000015, "1.5e-06"},
+                {1e15, "1e+15"},
+                {-123456.7, "-123456.7"},
+                {0.1 + 0.2, "0.30000000000000004"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char text[NUMBER_TEXT_SIZE];
         assert_int_equal(number_text(rows[i].number, text), strlen(rows[i].text));
@@ -392,6 +398,12 @@ static void numbers_are_short_and_exact(void **state)
         assert_in_range(length, 1, NUMBER_TEXT_SIZE - 1);
         back = strtod(text, NULL);
         assert_true(number != number || back == number);
+        /* Durations, as they are logged. */
+        uint64_t ns = random_below((size_t)1 << random_below(63));
+        number = (double)ns / 1e6;
+        number_text(number, text);
+        assert_true(strtod(text, NULL) == number);
+        assert_true(ns > 3999999999999999 || strlen(text) <= 17);
     }
 }
 
