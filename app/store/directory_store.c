@@ -227,8 +227,8 @@ static enum hearth_error directory_get(struct object_store *store, const char *k
                               .receive = receive,
                               .context = context,
                               .info = info,
-                              .modified = modified,
                               .error = error};
+    reading.modified = modified;
     enum hearth_error result = directory_check_key(key, error);
     if (result)
         return result;

@@ -6,6 +6,7 @@
 #include "support_object_store.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,7 +175,7 @@ bool store_increment(struct object_store *store, const char *key)
         char tag[OBJECT_ETAG_SIZE], text[32];
         if (read_number(store, key, &number, tag) != HEARTH_OK)
             return false;
-        snprintf(text, sizeof text, "%llu", (unsigned long long)(number + 1));
+        snprintf(text, sizeof text, "%" PRIu64, number + 1);
         enum hearth_error result = store_put_under(store, key, text, false, tag);
         if (result != HEARTH_PRECONDITION_FAILED)
             return result == HEARTH_OK;

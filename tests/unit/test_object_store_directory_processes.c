@@ -296,7 +296,7 @@ static void a_writer_killed_at_any_moment_leaves_whole_objects_and_no_lasting_li
             expect_all_acknowledged(store, from + crash);
     }
     directory_sweep(directory_store_of(store)->root,
-                    clock_wall_ms(&clock_system) / 1000 + 2 * DIRECTORY_LEFTOVER_S);
+                    clock_wall_ms(&clock_system) / 1000 + INT64_C(2) * DIRECTORY_LEFTOVER_S);
     assert_int_equal(count_leftovers(), 0);
     store_put(store, "versions/one", "alive");
     store_expect(store, "versions/one", "alive");
