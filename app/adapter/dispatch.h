@@ -18,6 +18,8 @@ struct app_options {
     struct metrics *metrics;             /* Required. Must outlive the app. */
     void *const *shared; /* One pointer a module, in the modules' order; NULL = no shared areas. */
     size_t threads;      /* Required. Of this process: what bulkheads are counted against. */
+    size_t worker;       /* Which process of the pool this is, from 1: a label of its gauges, which
+                            begin at zero here, so that a dead predecessor leaves nothing. 0 = none. */
 };
 
 /* Opens the object store and auth, starts every module, builds the router. On error nothing is left
@@ -33,10 +35,11 @@ void app_handle(struct app *app, struct arena *arena, const struct request_input
                 struct response_sink *sink);
 
 /* Every table of rows that the program and `modules` have, for config_load and config_sample.
- * `tables` has room for `capacity`; gives back the count. */
+ * `tables` has room for `capacity`, and is filled no further; gives back how many there are. */
 size_t app_config_tables(const struct module *const *modules, struct config_rows *tables,
                          size_t capacity);
-/* config_load over all tables, then each module's `check`. */
+/* config_load over all tables, then the checks of trusted proxies and CORS, then each module's
+ * `check`. Errors and `problems` as for config_load. */
 HEARTH_MUST_CHECK enum hearth_error app_config_load(const struct module *const *modules,
                                                     const char *path, struct config **config,
                                                     struct config_problems *problems);

@@ -1,0 +1,123 @@
+/*
+ * dispatch.c - one request, start to end: parse, route, bulkhead, handler, error answer, log line,
+ * metrics. Nothing here depends on who the adapter is or what a handler does.
+ */
+#include "app/adapter/dispatch.h"
+
+#include "app/adapter/dispatch_exchange.h"
+
+/* "OPTIONS *" asks for the server as a whole (RFC 9110 section 9.3.7). */
+#define ALL_METHODS "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+
+static const struct pairs no_headers = {NULL, 0};
+
+/* ---- Without a handler ---- */
+
+static enum hearth_error answer_options(struct exchange *exchange, struct view allow)
+{
+    struct response *response = &exchange->response;
+    struct pair headers[CORS_MAX_HEADERS];
+    size_t count =
+        cors_preflight_headers(exchange->app->http.cors, &exchange->request, allow, headers);
+    enum hearth_error result = response_set_status(response, 204);
+    if (result == HEARTH_OK)
+        result = response_add_header(response, VIEW("Allow"), allow);
+    for (size_t i = 0; i < count && result == HEARTH_OK; i++)
+        result = response_add_header(response, headers[i].name, headers[i].value);
+    return result == HEARTH_OK ? response_finish(response) : result;
+}
+
+static enum hearth_error refuse_method(struct exchange *exchange, struct view allow)
+{
+    const struct request *request = &exchange->request;
+    enum hearth_error result = response_add_header(&exchange->response, VIEW("Allow"), allow);
+    if (result != HEARTH_OK)
+        return result;
+    return request_fail(request, HEARTH_METHOD_NOT_ALLOWED, "this address knows %.*s",
+                        VIEW_ARGUMENTS(allow));
+}
+
+/* ---- With one ---- */
+
+static enum hearth_error run_handler(struct exchange *exchange)
+{
+    const struct route *route = exchange->target->route;
+    struct bulkheads *bulkheads = &exchange->app->bulkheads;
+    if (!bulkhead_enter(bulkheads, route->bulkhead))
+        return request_fail(&exchange->request, HEARTH_BUSY,
+                            "too many requests of this kind are being handled");
+    enum hearth_error result =
+        route->handler(&exchange->request, &exchange->response, exchange->target->state);
+    bulkhead_leave(bulkheads, route->bulkhead);
+    return result;
+}
+
+static enum hearth_error serve(struct exchange *exchange)
+{
+    struct request *request = &exchange->request;
+    struct router_match match;
+    enum hearth_error result = router_find(exchange->app->router, request, &match);
+    if (result == HEARTH_METHOD_NOT_ALLOWED)
+        return request->method == METHOD_OPTIONS ? answer_options(exchange, view_of(match.allow))
+                                                 : refuse_method(exchange, view_of(match.allow));
+    if (result == HEARTH_NOT_FOUND && request->method == METHOD_OPTIONS &&
+        view_equal(request->path, VIEW("*")))
+        return answer_options(exchange, VIEW(ALL_METHODS));
+    if (result != HEARTH_OK)
+        return result;
+    exchange->target = match.target;
+    return run_handler(exchange);
+}
+
+/* ---- The end ---- */
+
+static bool error_is_page(const struct exchange *exchange)
+{
+    bool api = exchange->target && exchange->target->route->kind == ROUTE_API;
+    return !api && request_prefers_html(&exchange->request);
+}
+
+/* Brings the answer to its end, whatever the handler left, and gives back what the request ended
+ * with. */
+static enum hearth_error conclude(struct exchange *exchange, enum hearth_error error)
+{
+    struct response *response = &exchange->response;
+    bool open = response->state == RESPONSE_HEAD || response->state == RESPONSE_BODY;
+    if (error == HEARTH_OK)
+        return open ? response_finish(response) : response->failed;
+    if (!open)
+        return error;
+    if (error == HEARTH_CLIENT_GONE)
+        response_abort(response); /* nobody is there to read it */
+    else
+        response_error(response, &exchange->request, error, error_is_page(exchange), no_headers);
+    return error;
+}
+
+static void measure(const struct exchange *exchange, enum hearth_error error)
+{
+    struct app *app = exchange->app;
+    int64_t duration_ns = clock_monotonic_ns(app->options.clock) - exchange->request.start_ns;
+    struct request_measures measures = {
+        .target = exchange->target,
+        .method = exchange->request.method,
+        .status = exchange_status(exchange, error),
+        .error = error,
+        .body_bytes = exchange->sent_bytes,
+        .seconds = (double)duration_ns / 1e9,
+    };
+    request_metrics_end(&app->metrics, &measures);
+    exchange_log(exchange, error, duration_ns);
+}
+
+void app_handle(struct app *app, struct arena *arena, const struct request_input *input,
+                struct response_sink *sink)
+{
+    struct exchange exchange;
+    request_metrics_begin(&app->metrics);
+    enum hearth_error error = exchange_begin(&exchange, app, arena, input, sink);
+    if (error == HEARTH_OK)
+        error = serve(&exchange);
+    error = conclude(&exchange, error);
+    measure(&exchange, error);
+}

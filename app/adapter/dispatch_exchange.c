@@ -1,0 +1,153 @@
+/*
+ * dispatch_exchange.c - the sink between an answer and the adapter's.
+ *
+ * Whatever a handler does, restarts and error pages included, every answer passes here once. So
+ * this is where the headers are added that no answer lacks, where bytes are counted, and where the
+ * rest of an unread body is taken off the line before the answer ends.
+ */
+#include "app/adapter/dispatch_exchange.h"
+
+#include <string.h>
+
+#include "hearth/limits.h"
+
+/* The sink is the first member. */
+static struct exchange *exchange_of(struct response_sink *sink)
+{
+    return (struct exchange *)(void *)sink;
+}
+
+/* ---- The head ---- */
+
+enum { OWN_HEADERS = 2 };
+
+/* Names that stand in an answer once, and then as we say. Looked at by length first. */
+static bool is_own_header(struct view name, bool cors)
+{
+    switch (name.length) {
+    case sizeof "X-Request-Id" - 1:
+        return view_equal_ignore_case(name, VIEW("X-Request-Id"));
+    case sizeof "X-Content-Type-Options" - 1:
+        return view_equal_ignore_case(name, VIEW("X-Content-Type-Options"));
+    case sizeof "Access-Control-Allow-Origin" - 1:
+        return cors && view_equal_ignore_case(name, VIEW("Access-Control-Allow-Origin"));
+    case sizeof "Access-Control-Allow-Credentials" - 1:
+        return cors && view_equal_ignore_case(name, VIEW("Access-Control-Allow-Credentials"));
+    default:
+        return false;
+    }
+}
+
+/* Without memory the answer goes out with the headers that it has. */
+static void add_own_headers(const struct exchange *exchange, struct pairs *headers)
+{
+    const struct request *request = &exchange->request;
+    struct pair cors[CORS_MAX_HEADERS];
+    size_t cors_count = cors_answer_headers(exchange->app->http.cors, request, cors);
+    size_t capacity = headers->count + OWN_HEADERS + cors_count, count = 0;
+    struct pair *items = arena_alloc(request->arena, capacity * sizeof *items);
+    if (!items)
+        return;
+    for (size_t i = 0; i < headers->count; i++)
+        if (!is_own_header(headers->items[i].name, cors_count > 0))
+            items[count++] = headers->items[i];
+    items[count++] = (struct pair){VIEW("X-Request-Id"), request->request_id};
+    items[count++] = (struct pair){VIEW("X-Content-Type-Options"), VIEW("nosniff")};
+    memcpy(items + count, cors, cors_count * sizeof *cors);
+    *headers = (struct pairs){items, count + cors_count};
+}
+
+static enum hearth_error exchange_head(struct response_sink *sink, const struct response_head *head)
+{
+    struct exchange *exchange = exchange_of(sink);
+    struct response_head whole = *head;
+    add_own_headers(exchange, &whole.headers);
+    enum hearth_error result = exchange->outer->head(exchange->outer, &whole);
+    if (result == HEARTH_OK)
+        exchange->sent_status = head->status;
+    return result;
+}
+
+/* ---- The body ---- */
+
+static enum hearth_error exchange_write(struct response_sink *sink, struct view bytes)
+{
+    struct exchange *exchange = exchange_of(sink);
+    enum hearth_error result = exchange->outer->write(exchange->outer, bytes);
+    if (result == HEARTH_OK)
+        exchange->sent_bytes += bytes.length;
+    return result;
+}
+
+static enum hearth_error exchange_flush(struct response_sink *sink)
+{
+    struct exchange *exchange = exchange_of(sink);
+    return exchange->outer->flush(exchange->outer);
+}
+
+/* A client that is still sending must not wait for its answer until it has sent all: the answer
+ * goes first. GET and HEAD have nothing worth the extra write. */
+static enum hearth_error drain(struct exchange *exchange)
+{
+    struct body *body = exchange->request.body;
+    enum method method = exchange->request.method;
+    if (!body->source || body->ended)
+        return HEARTH_OK;
+    bool sending = method != METHOD_GET && method != METHOD_HEAD && body->declared_bytes != 0;
+    if (sending && exchange->outer->flush) {
+        enum hearth_error result = exchange->outer->flush(exchange->outer);
+        if (result != HEARTH_OK)
+            return result;
+    }
+    body_drain(body, LIMIT_BODY_DRAIN); /* what cannot be read does not harm the answer */
+    return HEARTH_OK;
+}
+
+static enum hearth_error exchange_finish(struct response_sink *sink)
+{
+    struct exchange *exchange = exchange_of(sink);
+    enum hearth_error result = drain(exchange);
+    return result == HEARTH_OK ? exchange->outer->finish(exchange->outer) : result;
+}
+
+static void exchange_abort(struct response_sink *sink)
+{
+    struct exchange *exchange = exchange_of(sink);
+    exchange->outer->abort(exchange->outer);
+}
+
+static bool exchange_client_gone(struct response_sink *sink)
+{
+    struct exchange *exchange = exchange_of(sink);
+    return exchange->outer->client_gone(exchange->outer);
+}
+
+/* ---- Begin ---- */
+
+enum hearth_error exchange_begin(struct exchange *exchange, struct app *app, struct arena *arena,
+                                 const struct request_input *input, struct response_sink *outer)
+{
+    exchange->sink = (struct response_sink){
+        .head = exchange_head,
+        .write = exchange_write,
+        .flush = outer->flush ? exchange_flush : NULL,
+        .finish = exchange_finish,
+        .abort = exchange_abort,
+        .client_gone = outer->client_gone ? exchange_client_gone : NULL,
+    };
+    exchange->outer = outer;
+    exchange->app = app;
+    exchange->target = NULL;
+    exchange->sent_status = 0;
+    exchange->sent_bytes = 0;
+    enum hearth_error result =
+        request_parse(arena, app->options.clock, &app->http.limits, input, &exchange->request);
+    response_init(&exchange->response, arena, &exchange->sink,
+                  exchange->request.method == METHOD_HEAD);
+    return result;
+}
+
+int exchange_status(const struct exchange *exchange, enum hearth_error error)
+{
+    return exchange->sent_status ? exchange->sent_status : error_http_status(error);
+}

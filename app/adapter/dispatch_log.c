@@ -1,0 +1,72 @@
+/*
+ * dispatch_log.c - the line that every request leaves in the log. Queries, bodies, credentials and
+ * user agents stay out of it.
+ */
+#include "app/adapter/dispatch_exchange.h"
+
+enum {
+    LOGGED_PATH_BYTES = 512, /* a path that is longer says no more */
+    MAX_FIELDS = 16,
+};
+
+/* A server's own failure, or an answer that the client saw broken, is worth an error. */
+static enum log_level level_of(const struct exchange *exchange, enum hearth_error error, int status)
+{
+    bool broken = exchange->response.state == RESPONSE_ABORTED && error != HEARTH_CLIENT_GONE;
+    return status >= 500 || broken ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO;
+}
+
+/* The path as it was understood or, when it was not, as it came. */
+static struct view logged_path(const struct request *request)
+{
+    struct view path = request->path.length > 0 ? request->path : request->raw_path;
+    return view_slice(path, 0, LOGGED_PATH_BYTES);
+}
+
+/* Whole microseconds: more digits would only say how a double is printed. */
+static double milliseconds(int64_t duration_ns)
+{
+    return (double)(duration_ns / 1000) / 1000.0;
+}
+
+/* What went wrong, after what every line has. */
+static size_t add_reason(const struct exchange *exchange, enum hearth_error error,
+                         struct log_field *fields)
+{
+    const struct error_record *record = exchange->request.error;
+    size_t count = 0;
+    if (error != HEARTH_OK)
+        fields[count++] = LOG_TEXT("reason", error_name(error));
+    /* A record of another error may tell why this one came. */
+    if (error != HEARTH_OK && record->detail[0])
+        fields[count++] = LOG_TEXT("detail", record->detail);
+    if (error != HEARTH_OK && record->number != 0)
+        fields[count++] = LOG_INTEGER("errno", record->number);
+    if (exchange->response.state == RESPONSE_ABORTED)
+        fields[count++] = LOG_BOOLEAN("aborted", true);
+    return count;
+}
+
+void exchange_log(const struct exchange *exchange, enum hearth_error error, int64_t duration_ns)
+{
+    const struct request *request = &exchange->request;
+    int status = exchange_status(exchange, error);
+    enum log_level level = level_of(exchange, error, status);
+    if ((!exchange->app->log_requests && level < LOG_LEVEL_ERROR) || !log_enabled(level))
+        return;
+    struct log_field fields[MAX_FIELDS] = {
+        LOG_VIEW("request_id", request->request_id),
+        LOG_VIEW("trace_id",
+                 view_from(request->trace.trace_id, sizeof request->trace.trace_id - 1)),
+        LOG_TEXT("route", request->route),
+        LOG_VIEW("method", request->method_name),
+        LOG_VIEW("path", logged_path(request)),
+        LOG_INTEGER("status", status),
+        LOG_INTEGER("bytes", (int64_t)exchange->sent_bytes),
+        LOG_NUMBER("ms", milliseconds(duration_ns)),
+        LOG_VIEW("client", request->client_address),
+    };
+    size_t count = 9;
+    count += add_reason(exchange, error, fields + count);
+    log_write(level, "request", fields, count);
+}
