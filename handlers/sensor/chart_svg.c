@@ -1,0 +1,265 @@
+/*
+ * chart_svg.c - a chart as SVG that fits any width.
+ *
+ * The outer <svg> has no viewBox: its places are percentages and its text keeps its size, from a
+ * phone to a wide screen. The lines lie in an inner <svg> that is stretched (viewBox 0 0 1000
+ * 1000), with strokes that are not. Temperatures are drawn in degF with marks in degC on the other
+ * side. A line breaks where a series was silent for long. Colours are classes; the style knows
+ * them.
+ */
+#include "handlers/sensor/chart.h"
+
+enum {
+    PLOT_PERCENT = 92, /* of the height; below it stand the days */
+    WIDTH_UNITS = 100000,
+    GAP_MS = 6 * 3600000,
+    DAY_MS = 86400000,
+    MOST_MARKS = 6,
+};
+
+void append_tenths(struct buffer *out, int tenths)
+{
+    int size = tenths < 0 ? -tenths : tenths;
+    buffer_append_format(out, "%s%d.%d", tenths < 0 ? "-" : "", size / 10, size % 10);
+}
+
+/* ---- The scale ---- */
+
+struct axis {
+    int low, high; /* of what is drawn */
+};
+
+struct marks {
+    int first, step;
+};
+
+static int floor_to(int value, int step)
+{
+    int rest = value % step;
+    return value - (rest < 0 ? rest + step : rest);
+}
+
+/* Round steps, few enough to read. */
+static struct marks marks_for(int low, int high)
+{
+    static const int steps[] = {5, 10, 20, 50, 100, 200, 500, 1000, 2000};
+    size_t i = 0;
+    while (i + 1 < sizeof steps / sizeof steps[0] && (high - low) / steps[i] > MOST_MARKS)
+        i++;
+    int first = floor_to(low, steps[i]);
+    return (struct marks){first < low ? first + steps[i] : first, steps[i]};
+}
+
+static bool find_axis(const struct chart *chart, enum chart_quantity quantity, struct axis *axis)
+{
+    bool any = false;
+    for (size_t i = 0; i < chart->series_count; i++) {
+        const struct chart_bucket *buckets = chart->series[i].buckets[quantity];
+        for (size_t b = 0; b < CHART_BUCKETS; b++) {
+            if (buckets[b].least_at == 0)
+                continue;
+            axis->low = any && axis->low < buckets[b].least ? axis->low : buckets[b].least;
+            axis->high = any && axis->high > buckets[b].greatest ? axis->high : buckets[b].greatest;
+            any = true;
+        }
+    }
+    if (!any)
+        return false;
+    int step = marks_for(axis->low, axis->high).step;
+    axis->low = floor_to(axis->low, step);
+    axis->high = floor_to(axis->high + step - 1, step);
+    if (axis->high == axis->low)
+        axis->high += step;
+    return true;
+}
+
+/* Thousandths of the plot's height from its top. */
+static int place_of(const struct axis *axis, int value)
+{
+    return (int)((int64_t)(axis->high - value) * 1000 / (axis->high - axis->low));
+}
+
+/* ---- Marks ---- */
+
+static void append_y(struct buffer *out, const struct axis *axis, int value)
+{
+    append_tenths(out, place_of(axis, value) * PLOT_PERCENT / 100);
+    buffer_append_text(out, "%");
+}
+
+static void draw_line(struct buffer *out, const struct axis *axis, int value)
+{
+    buffer_append_text(out, "<line class=\"grid\" x1=\"0\" x2=\"100%\" y1=\"");
+    append_y(out, axis, value);
+    buffer_append_text(out, "\" y2=\"");
+    append_y(out, axis, value);
+    buffer_append_text(out, "\"/>\n");
+}
+
+/* Labels stand on their line, the topmost one under it. */
+static void draw_label(struct buffer *out, const struct axis *axis, int value, bool at_right)
+{
+    buffer_append_text(out, at_right ? "<text class=\"mark\" x=\"100%\" dx=\"-4\" "
+                                       "text-anchor=\"end\" y=\""
+                                     : "<text class=\"mark\" x=\"4\" y=\"");
+    append_y(out, axis, value);
+    buffer_append_format(out, "\" dy=\"%d\">", place_of(axis, value) < 60 ? 13 : -4);
+}
+
+static void draw_degrees(struct buffer *out, int tenths, int step, const char *unit)
+{
+    if (step % 10 != 0)
+        append_tenths(out, tenths);
+    else
+        buffer_append_int64(out, tenths / 10);
+    buffer_append_format(out, "\u00a0\u00b0%s</text>\n", unit);
+}
+
+static int to_tenths_f(int tenths_c)
+{
+    return tenths_c * 9 / 5 + 320;
+}
+
+static int to_tenths_c(int tenths_f)
+{
+    return (tenths_f - 320) * 5 / 9;
+}
+
+static void draw_temperature_marks(struct buffer *out, const struct axis *axis)
+{
+    struct marks marks = marks_for(axis->low, axis->high);
+    for (int value = marks.first; value <= axis->high; value += marks.step) {
+        draw_line(out, axis, value);
+        draw_label(out, axis, value, false);
+        draw_degrees(out, value, marks.step, "F");
+    }
+    marks = marks_for(to_tenths_c(axis->low), to_tenths_c(axis->high));
+    for (int value = marks.first; to_tenths_f(value) <= axis->high; value += marks.step) {
+        if (to_tenths_f(value) < axis->low)
+            continue;
+        draw_label(out, axis, to_tenths_f(value), true);
+        draw_degrees(out, value, marks.step, "C");
+    }
+}
+
+static void draw_humidity_marks(struct buffer *out, const struct axis *axis)
+{
+    struct marks marks = marks_for(axis->low, axis->high);
+    for (int value = marks.first; value <= axis->high; value += marks.step) {
+        draw_line(out, axis, value);
+        draw_label(out, axis, value, false);
+        buffer_append_format(out, "%d\u00a0%%</text>\n", value);
+    }
+}
+
+static void append_x(struct buffer *out, const struct chart *chart, int64_t time_ms)
+{
+    append_tenths(out, (int)((time_ms - chart->from_ms) * 1000 / (chart->to_ms - chart->from_ms)));
+    buffer_append_text(out, "%");
+}
+
+static void draw_day(struct buffer *out, const struct chart *chart, int64_t begin_ms,
+                     const struct civil_time *day)
+{
+    static const char *const names[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    buffer_append_text(out, "<line class=\"day\" y1=\"0\" y2=\"100%\" x1=\"");
+    append_x(out, chart, begin_ms);
+    buffer_append_text(out, "\" x2=\"");
+    append_x(out, chart, begin_ms);
+    buffer_append_text(out, "\"/>\n");
+    if (chart->to_ms - begin_ms < DAY_MS * 3 / 4)
+        return; /* no room for the name */
+    buffer_append_text(out, "<text class=\"mark\" y=\"100%\" dy=\"-6\" dx=\"4\" x=\"");
+    append_x(out, chart, begin_ms);
+    buffer_append_format(out, "\">%s %d</text>\n", names[day->weekday], day->day);
+}
+
+/* Local midnights, also on days of 23 and 25 hours. */
+static void draw_days(struct buffer *out, const struct chart *chart)
+{
+    struct civil_time day;
+    civil_from_ms(time_zone_to_local_ms(chart->zone, chart->from_ms), &day);
+    day = (struct civil_time){.year = day.year, .month = day.month, .day = day.day};
+    for (;;) {
+        int64_t local_ms = civil_to_ms(&day);
+        int64_t begin_ms = time_zone_to_utc_ms(chart->zone, local_ms);
+        civil_from_ms(local_ms, &day);
+        if (begin_ms >= chart->to_ms)
+            return;
+        if (begin_ms > chart->from_ms)
+            draw_day(out, chart, begin_ms, &day);
+        day.day++;
+    }
+}
+
+/* ---- Lines ---- */
+
+struct pen {
+    struct buffer *out;
+    const struct axis *axis;
+    int64_t gap;       /* units of the width */
+    int64_t last_unit; /* -1 = not down yet */
+};
+
+static void draw_point(struct pen *pen, uint32_t at, int value)
+{
+    int64_t unit = (int64_t)at - 1;
+    bool begins = pen->last_unit < 0 || unit - pen->last_unit > pen->gap;
+    buffer_append_byte(pen->out, begins ? 'M' : 'L');
+    append_tenths(pen->out, (int)(unit / (WIDTH_UNITS / 10000)));
+    buffer_append_byte(pen->out, ' ');
+    buffer_append_int64(pen->out, place_of(pen->axis, value));
+    if (begins)
+        buffer_append_text(pen->out, "h0"); /* a point alone is a dot */
+    pen->last_unit = unit;
+}
+
+static void draw_bucket(struct pen *pen, const struct chart_bucket *bucket)
+{
+    bool least_first = bucket->least_at <= bucket->greatest_at;
+    if (least_first)
+        draw_point(pen, bucket->least_at, bucket->least);
+    if (bucket->least_at != bucket->greatest_at || bucket->least != bucket->greatest)
+        draw_point(pen, bucket->greatest_at, bucket->greatest);
+    if (!least_first)
+        draw_point(pen, bucket->least_at, bucket->least);
+}
+
+static void draw_series(struct buffer *out, const struct chart *chart, size_t number,
+                        enum chart_quantity quantity, const struct axis *axis)
+{
+    const struct chart_series *series = &chart->series[number];
+    struct pen pen = {out, axis, (int64_t)GAP_MS * WIDTH_UNITS / (chart->to_ms - chart->from_ms),
+                      -1};
+    buffer_append_format(out, "<path class=\"line s%zu\" d=\"", number % CHART_COLOURS);
+    for (size_t i = 0; i < CHART_BUCKETS; i++)
+        if (series->buckets[quantity][i].least_at > 0)
+            draw_bucket(&pen, &series->buckets[quantity][i]);
+    buffer_append_format(out, "\"><title>Channel %d, code %d</title></path>\n", series->channel,
+                         series->rolling_code);
+}
+
+bool chart_draw(const struct chart *chart, enum chart_quantity quantity, struct buffer *out)
+{
+    struct axis axis = {0, 0};
+    bool temperature = quantity == CHART_TEMPERATURE;
+    if (!find_axis(chart, quantity, &axis))
+        return false;
+    buffer_append_format(out, "<svg class=\"chart %s\" role=\"img\" aria-label=\"%s\">\n",
+                         temperature ? "temperature" : "humidity",
+                         temperature ? "Temperature of each series over time"
+                                     : "Humidity of each series over time");
+    draw_days(out, chart);
+    if (temperature)
+        draw_temperature_marks(out, &axis);
+    else
+        draw_humidity_marks(out, &axis);
+    buffer_append_format(out,
+                         "<svg viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" "
+                         "width=\"100%%\" height=\"%d%%\">\n",
+                         PLOT_PERCENT);
+    for (size_t i = 0; i < chart->series_count; i++)
+        draw_series(out, chart, i, quantity, &axis);
+    buffer_append_text(out, "</svg>\n</svg>\n");
+    return true;
+}

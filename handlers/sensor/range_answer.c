@@ -1,0 +1,85 @@
+/*
+ * range_answer.c - an answer made of a range of the store.
+ *
+ * Conditions are judged twice: early, by the state alone, so that a 304 opens no file, and again at
+ * the first block (or behind an empty range), where it is known what the content is.
+ */
+#include "handlers/sensor/range_answer.h"
+
+struct view range_answer_etag(const struct request *request, const char *kind,
+                              const struct store_state *state, const struct sensor_span *span)
+{
+    const char *tag =
+        arena_format(request->arena, "\"%s-%llx-%llx-%llx-%llx-%llx\"", kind,
+                     (unsigned long long)state->generation, (unsigned long long)state->readings,
+                     (unsigned long long)state->newest_ms, (unsigned long long)span->from_ms,
+                     (unsigned long long)span->to_ms);
+    return view_of(tag);
+}
+
+static enum hearth_error negotiate(struct range_answer *answer, int64_t size_bytes)
+{
+    enum condition_outcome outcome;
+    const struct representation representation = {
+        .etag = answer->etag, .last_modified_ms = -1, .size_bytes = size_bytes};
+    enum hearth_error error = response_negotiate(answer->response, answer->request, &representation,
+                                                 &outcome, &answer->part);
+    if (error)
+        return error;
+    answer->sent = outcome != CONDITION_SEND && outcome != CONDITION_SEND_RANGE;
+    if (outcome == CONDITION_SEND)
+        answer->part = (struct byte_range){0, UINT64_MAX};
+    if (outcome == CONDITION_SEND && size_bytes >= 0)
+        return response_set_length(answer->response, (uint64_t)size_bytes);
+    return HEARTH_OK;
+}
+
+enum hearth_error range_answer_weaken(const struct request *request, struct response *response,
+                                      struct view etag)
+{
+    const char *weak = arena_format(request->arena, "W/%.*s", VIEW_ARGUMENTS(etag));
+    return weak ? response_set_header(response, VIEW("ETag"), view_of(weak)) : HEARTH_NO_MEMORY;
+}
+
+/* The head. PRECONDITION_FAILED ends the range when the answer is complete without a body. */
+static enum hearth_error open_answer(struct range_answer *answer)
+{
+    struct store_state now;
+    if (answer->opened)
+        return HEARTH_OK;
+    answer->opened = true;
+    enum hearth_error error = sensor_state(answer->sensor, answer->request, &now);
+    if (error)
+        return error;
+    answer->part = (struct byte_range){0, UINT64_MAX};
+    if (now.generation == answer->state.generation)
+        error = negotiate(answer, answer->size_bytes);
+    else
+        error = range_answer_weaken(answer->request, answer->response, answer->etag);
+    if (error || answer->sent)
+        return error ? error : HEARTH_PRECONDITION_FAILED;
+    return response_set_header(answer->response, VIEW("Content-Type"), answer->content_type);
+}
+
+static enum hearth_error visit(void *context, const struct record *records, size_t count)
+{
+    struct range_answer *answer = context;
+    enum hearth_error error = open_answer(answer);
+    return error ? error : answer->visit(answer->context, records, count);
+}
+
+enum hearth_error range_answer_run(struct range_answer *answer)
+{
+    struct reading_store *store = answer->sensor->store;
+    enum hearth_error error = HEARTH_OK;
+    answer->opened = answer->sent = false;
+    if (request_header(answer->request, "if-none-match").data) {
+        error = negotiate(answer, -1);
+        if (error || answer->sent)
+            return error;
+    }
+    error = store->range(store, &answer->range, visit, answer, answer->request->error);
+    if (!error)
+        error = open_answer(answer);
+    return answer->sent ? HEARTH_OK : error;
+}

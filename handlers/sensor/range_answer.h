@@ -1,0 +1,46 @@
+/*
+ * range_answer.h - an answer made of a range of the store, with an ETag that is true.
+ *
+ * The ETag names the store's generation, so the content must be exactly that of this generation,
+ * while readings keep coming in. What a range shows is fixed when its first block comes: if the
+ * generation is by then still the one that was asked for at first, it is the content's. Only then
+ * are the ETag strong, the length said, and parts given out; else the whole is sent under a weak
+ * ETag that never matches again.
+ */
+#ifndef HEARTH_SENSOR_RANGE_ANSWER_H
+#define HEARTH_SENSOR_RANGE_ANSWER_H
+
+#include "handlers/sensor/sensor.h"
+
+struct range_answer {
+    /* Required. */
+    const struct sensor *sensor;
+    const struct request *request;
+    struct response *response;
+    struct view content_type;
+    struct reading_range range;
+    struct store_state state; /* as it was when the query was completed */
+    struct view etag;         /* from range_answer_etag */
+    int64_t size_bytes;       /* of the content at that state; -1 = not known */
+    range_visit_fn *visit;    /* writes the body; sees `part` filled */
+    void *context;
+
+    /* Filled before the first visit. */
+    struct byte_range part; /* of the content that is to be sent; length UINT64_MAX = all */
+    bool opened, sent;
+};
+
+/* A strong ETag over the store's generation and the normalised query; empty when memory ran out,
+ * which costs a client no more than a 304. `kind` is a literal. */
+struct view range_answer_etag(const struct request *request, const char *kind,
+                              const struct store_state *state, const struct sensor_span *span);
+
+/* Puts the weak form of the ETag in its place. */
+HEARTH_MUST_CHECK enum hearth_error
+range_answer_weaken(const struct request *request, struct response *response, struct view etag);
+
+/* Sends the head and, through `visit`, the body, but does not finish it. `answer->sent`: a 304, 412
+ * or 416 was the answer, and that is finished. Errors: those of the store, the builder, `visit`. */
+HEARTH_MUST_CHECK enum hearth_error range_answer_run(struct range_answer *answer);
+
+#endif

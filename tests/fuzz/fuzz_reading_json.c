@@ -1,0 +1,112 @@
+/*
+ * fuzz_reading_json.c - any bytes as the body of PUT /data: as a JSON document, as lines, as
+ * records.
+ *
+ * Whatever comes, the store is only given records that decode, rejected readings that lie within
+ * the body, and nothing at all of a document that was refused.
+ */
+#include "handlers/sensor/ingest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct checked_store {
+    struct reading_store store;
+    struct view body;
+    bool only_good;
+    uint64_t records, rejected;
+};
+
+static void must(bool condition)
+{
+    if (!condition)
+        abort();
+}
+
+static bool lies_within(struct view outer, struct view inner)
+{
+    return inner.length <= outer.length && inner.data >= outer.data &&
+           inner.data + inner.length <= outer.data + outer.length;
+}
+
+static enum hearth_error check_append(struct reading_store *store, const struct record *records,
+                                      size_t count, const struct rejected_reading *rejected,
+                                      size_t rejected_count, int64_t deadline_ns,
+                                      struct append_result *result, struct error_record *error)
+{
+    struct checked_store *checked = (struct checked_store *)store;
+    (void)deadline_ns;
+    (void)error;
+    for (size_t i = 0; i < count; i++) {
+        struct reading reading;
+        must(record_decode(&records[i], &reading) == REJECT_NONE || !checked->only_good);
+    }
+    for (size_t i = 0; i < rejected_count; i++) {
+        must(rejected[i].reason > REJECT_NONE && rejected[i].reason < REJECT_COUNT);
+        must(lies_within(checked->body, rejected[i].raw));
+    }
+    checked->records += count;
+    checked->rejected += rejected_count;
+    *result = (struct append_result){count, 0, rejected_count, -1, -1};
+    return HEARTH_OK;
+}
+
+enum form { FORM_DOCUMENT, FORM_LINES, FORM_BINARY, FORM_COUNT };
+
+static enum hearth_error run(struct ingest *ingest, enum form form, struct buffer *body)
+{
+    enum hearth_error error;
+    if (form == FORM_BINARY)
+        error = ingest_binary(ingest, body);
+    else if (form == FORM_LINES)
+        error = ingest_json_lines(ingest, buffer_view(body));
+    else
+        error = ingest_json_document(ingest, buffer_view(body));
+    return error ? error : ingest_finish(ingest);
+}
+
+static void try_form(const struct sensor *pattern, enum form form, struct view input)
+{
+    struct error_record record = {0};
+    const struct request request = {.clock = &clock_system, .error = &record};
+    struct buffer body;
+    buffer_init(&body, 16u << 20);
+    must(buffer_append(&body, input) == HEARTH_OK);
+    struct checked_store checked = {.store = {.append = check_append},
+                                    .body = buffer_view(&body),
+                                    .only_good = form != FORM_BINARY};
+    struct sensor sensor = *pattern;
+    sensor.store = &checked.store;
+    struct ingest ingest = {.sensor = &sensor,
+                            .request = &request,
+                            .identity = {.unit = UNIT_TENTHS_F, .time_zone = "UTC"},
+                            .dialect = form == FORM_BINARY ? DIALECT_BINARY : DIALECT_JSON,
+                            .now_ms = INT64_C(1757894691000),
+                            .total = {.first_ms = -1, .last_ms = -1}};
+    buffer_init(&ingest.records, 1u << 20);
+    buffer_init(&ingest.rejected, 1u << 20);
+    enum hearth_error error = run(&ingest, form, &body);
+    must(error == HEARTH_OK || error == HEARTH_BAD_BODY);
+    must(error == HEARTH_OK || form != FORM_LINES);
+    must(error == HEARTH_OK || checked.records + checked.rejected == 0);
+    must(ingest.total.accepted == checked.records && ingest.total.quarantined == checked.rejected);
+    (void)ingest_looks_like_lines(&ingest, buffer_view(&body));
+    buffer_clean(&ingest.records);
+    buffer_clean(&ingest.rejected);
+    buffer_clean(&body);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct time_zones *zones;
+    if (!zones)
+        zones = time_zones_new(TIME_ZONE_DIRECTORY);
+    must(zones != NULL);
+    const struct sensor sensor = {
+        .zones = zones, .max_json_depth = 16, .future_tolerance_ms = 600000};
+    for (int form = 0; form < FORM_COUNT; form++)
+        try_form(&sensor, (enum form)form, view_from((const char *)data, size));
+    return 0;
+}

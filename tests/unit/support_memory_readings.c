@@ -1,0 +1,247 @@
+/*
+ * support_memory_readings.c - a reading store in memory: a sorted array, copied before it is read.
+ */
+#include "tests/unit/support_memory_readings.h"
+
+#include "tests/unit/support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct memory_readings *memory_of(struct reading_store *store)
+{
+    return (struct memory_readings *)store;
+}
+
+/* ---- Writing ---- */
+
+static void keep_rejected(struct memory_readings *memory, enum record_reject reason,
+                          const char *source, struct view raw)
+{
+    struct memory_rejected *grown =
+        realloc(memory->rejected, (memory->rejected_count + 1) * sizeof *memory->rejected);
+    assert_non_null(grown);
+    memory->rejected = grown;
+    struct memory_rejected *kept = &memory->rejected[memory->rejected_count++];
+    *kept = (struct memory_rejected){.reason = reason};
+    strncpy(kept->source, source, sizeof kept->source - 1);
+    buffer_init(&kept->raw, 64u << 20);
+    assert_int_equal(buffer_append(&kept->raw, raw), HEARTH_OK);
+}
+
+static bool stands(const struct memory_readings *memory, const struct record *record)
+{
+    for (size_t i = 0; i < memory->count; i++)
+        if (record_same(&memory->records[i], record))
+            return true;
+    return false;
+}
+
+static void insert(struct memory_readings *memory, const struct record *record)
+{
+    if (memory->count == memory->capacity) {
+        memory->capacity = memory->capacity * 2 + 64;
+        struct record *grown = realloc(memory->records, memory->capacity * sizeof *memory->records);
+        assert_non_null(grown);
+        memory->records = grown;
+    }
+    size_t place = memory->count++;
+    while (place > 0 && memcmp(&memory->records[place - 1], record, sizeof *record) > 0) {
+        memory->records[place] = memory->records[place - 1];
+        place--;
+    }
+    memory->records[place] = *record;
+}
+
+static void append_one(struct memory_readings *memory, const struct record *record,
+                       struct append_result *result)
+{
+    struct reading reading;
+    enum record_reject reject = record_decode(record, &reading);
+    if (reject) {
+        keep_rejected(memory, reject, "record",
+                      view_from((const char *)record->bytes, RECORD_BYTES));
+        result->quarantined++;
+        return;
+    }
+    if (result->first_ms < 0 || reading.time_ms < result->first_ms)
+        result->first_ms = reading.time_ms;
+    if (reading.time_ms > result->last_ms)
+        result->last_ms = reading.time_ms;
+    if (stands(memory, record)) {
+        result->duplicate++;
+        return;
+    }
+    insert(memory, record);
+    result->accepted++;
+    memory->generation++;
+}
+
+static enum hearth_error memory_append(struct reading_store *store, const struct record *records,
+                                       size_t count, const struct rejected_reading *rejected,
+                                       size_t rejected_count, int64_t deadline_ns,
+                                       struct append_result *result, struct error_record *error)
+{
+    struct memory_readings *memory = memory_of(store);
+    (void)deadline_ns;
+    *result = (struct append_result){.first_ms = -1, .last_ms = -1};
+    pthread_mutex_lock(&memory->lock);
+    memory->appends++;
+    enum hearth_error failed = memory->fail_append;
+    for (size_t i = 0; !failed && i < count; i++)
+        append_one(memory, &records[i], result);
+    for (size_t i = 0; !failed && i < rejected_count; i++) {
+        keep_rejected(memory, rejected[i].reason, rejected[i].source, rejected[i].raw);
+        result->quarantined++;
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return failed ? error_set(error, failed, "told to fail") : HEARTH_OK;
+}
+
+void memory_readings_add(struct memory_readings *memory, const struct reading *reading)
+{
+    struct record record;
+    struct append_result result;
+    assert_int_equal(record_encode(reading, &record), REJECT_NONE);
+    assert_int_equal(
+        memory->store.append(&memory->store, &record, 1, NULL, 0, INT64_MAX, &result, NULL),
+        HEARTH_OK);
+}
+
+/* ---- Reading ---- */
+
+static bool within(const struct record *record, const struct reading_range *range)
+{
+    struct reading reading;
+    assert_int_equal(record_decode(record, &reading), REJECT_NONE);
+    return reading.time_ms >= range->from_ms && reading.time_ms < range->to_ms &&
+           (range->channel == 0 || range->channel == reading.channel) &&
+           (range->rolling_code < 0 || range->rolling_code == reading.rolling_code) &&
+           (range->with_suspect || reading.time_quality != TIME_SUSPECT);
+}
+
+static size_t copy_range(struct memory_readings *memory, const struct reading_range *range,
+                         struct record **copy)
+{
+    size_t count = 0;
+    pthread_mutex_lock(&memory->lock);
+    *copy = calloc(memory->count + 1, sizeof **copy);
+    assert_non_null(*copy);
+    for (size_t i = 0; i < memory->count; i++)
+        if (within(&memory->records[i], range))
+            (*copy)[count++] = memory->records[i];
+    pthread_mutex_unlock(&memory->lock);
+    return count;
+}
+
+static enum hearth_error memory_range(struct reading_store *store,
+                                      const struct reading_range *range, range_visit_fn *visit,
+                                      void *context, struct error_record *error)
+{
+    struct memory_readings *memory = memory_of(store);
+    size_t block = memory->block_records ? memory->block_records : 1000, blocks = 0;
+    struct record *copy;
+    if (memory->fail_read)
+        return error_set(error, memory->fail_read, "told to fail");
+    size_t count = copy_range(memory, range, &copy);
+    if (memory->before_visit)
+        memory->before_visit(memory, memory->before_visit_context);
+    enum hearth_error failed = HEARTH_OK;
+    for (size_t done = 0; !failed && done < count; done += block) {
+        if (memory->fail_after_blocks > 0 && blocks++ == memory->fail_after_blocks)
+            failed = HEARTH_IO;
+        else
+            failed = visit(context, copy + done, count - done < block ? count - done : block);
+    }
+    free(copy);
+    return failed;
+}
+
+/* From the newest to the oldest, so that the first of a series met is its latest. */
+static enum hearth_error memory_latest(struct reading_store *store, struct latest_reading *latest,
+                                       size_t capacity, size_t *count, struct error_record *error)
+{
+    struct memory_readings *memory = memory_of(store);
+    const struct reading_range everything = {0, INT64_MAX, 0, -1, false};
+    struct record *copy;
+    *count = 0;
+    if (memory->fail_read)
+        return error_set(error, memory->fail_read, "told to fail");
+    for (size_t left = copy_range(memory, &everything, &copy); left > 0; left--) {
+        const struct record *record = &copy[left - 1];
+        size_t i = 0;
+        while (i < *count &&
+               (record_channel(record) != record_channel(&latest[i].record) ||
+                record_rolling_code(record) != record_rolling_code(&latest[i].record)))
+            i++;
+        if (i == *count && *count < capacity)
+            latest[(*count)++] = (struct latest_reading){.record = *record};
+        if (i < *count)
+            latest[i].count++;
+    }
+    free(copy);
+    return HEARTH_OK;
+}
+
+static enum hearth_error memory_series(struct reading_store *store, struct reading_series *series,
+                                       size_t capacity, size_t *count, struct error_record *error)
+{
+    struct memory_readings *memory = memory_of(store);
+    const struct reading_range everything = {0, INT64_MAX, 0, -1, false};
+    struct record *copy;
+    *count = 0;
+    if (memory->fail_read)
+        return error_set(error, memory->fail_read, "told to fail");
+    size_t total = copy_range(memory, &everything, &copy);
+    for (size_t done = 0; done < total; done++) {
+        int channel = record_channel(&copy[done]), code = record_rolling_code(&copy[done]);
+        size_t i = 0;
+        while (i < *count && (series[i].channel != channel || series[i].rolling_code != code))
+            i++;
+        if (i == *count && *count < capacity)
+            series[(*count)++] =
+                (struct reading_series){channel, code, record_time_ms(&copy[done]), 0, 0};
+        if (i < *count) {
+            series[i].count++;
+            series[i].last_ms = record_time_ms(&copy[done]);
+        }
+    }
+    free(copy);
+    return HEARTH_OK;
+}
+
+static enum hearth_error memory_state(struct reading_store *store, struct store_state *state,
+                                      struct error_record *error)
+{
+    struct memory_readings *memory = memory_of(store);
+    const struct reading_range everything = {0, INT64_MAX, 0, -1, false};
+    struct record *copy;
+    if (memory->fail_read)
+        return error_set(error, memory->fail_read, "told to fail");
+    size_t count = copy_range(memory, &everything, &copy);
+    *state = (struct store_state){memory->generation, memory->count, memory->count * RECORD_BYTES,
+                                  count > 0 ? record_time_ms(&copy[count - 1]) : -1};
+    free(copy);
+    return HEARTH_OK;
+}
+
+static void memory_free_nothing(struct reading_store *store)
+{
+    (void)store;
+}
+
+void memory_readings_init(struct memory_readings *memory)
+{
+    *memory = (struct memory_readings){.store = {memory_append, memory_range, memory_latest,
+                                                 memory_series, memory_state, memory_free_nothing}};
+    assert_int_equal(pthread_mutex_init(&memory->lock, NULL), 0);
+}
+
+void memory_readings_clean(struct memory_readings *memory)
+{
+    for (size_t i = 0; i < memory->rejected_count; i++)
+        buffer_clean(&memory->rejected[i].raw);
+    free(memory->rejected);
+    free(memory->records);
+    pthread_mutex_destroy(&memory->lock);
+}

@@ -1,0 +1,45 @@
+/*
+ * support_memory_readings.h - a reading store in memory, for tests of what stands on one.
+ *
+ * It keeps the promises of hearth/reading_store.h with an array and a mutex, and lets a test look
+ * at what was quarantined, make appends fail, and slip something in while a range is read.
+ */
+#ifndef TESTS_SUPPORT_MEMORY_READINGS_H
+#define TESTS_SUPPORT_MEMORY_READINGS_H
+
+#include "hearth/reading_store.h"
+
+#include <pthread.h>
+
+struct memory_rejected {
+    enum record_reject reason;
+    char source[16];
+    struct buffer raw;
+};
+
+struct memory_readings {
+    struct reading_store store; /* pass &memory.store */
+    pthread_mutex_t lock;
+    struct record *records; /* ascending */
+    size_t count, capacity;
+    struct memory_rejected *rejected;
+    size_t rejected_count;
+    uint64_t generation;
+    int appends;
+
+    enum hearth_error fail_append; /* given back instead; nothing is stored */
+    enum hearth_error fail_read;   /* range, latest, series, state */
+    size_t fail_after_blocks;      /* 0 = never: a range breaks with IO after so many blocks */
+    size_t block_records;          /* records a visit; 0 = 1,000 */
+    void (*before_visit)(struct memory_readings *memory, void *context); /* a range is fixed */
+    void *before_visit_context;
+};
+
+/* free() of the table leaves the memory to memory_readings_clean, so that a test can look at it
+ * after its app has ended. */
+void memory_readings_init(struct memory_readings *memory);
+void memory_readings_clean(struct memory_readings *memory);
+/* Appends one; fails the test when that fails. */
+void memory_readings_add(struct memory_readings *memory, const struct reading *reading);
+
+#endif
