@@ -6,9 +6,9 @@
  * stands in that order as "a/", for that is how its keys go on ("a-b" < "a/b" < "a0"), and a second
  * time as "a", since the object "a" may be inside it.
  *
- * One descriptor is open at a time, whatever the depth; coming back to a level opens it anew. What
- * disappears while the walk is on its way is left out. Contents are not read unless tags are
- * wanted.
+ * One descriptor is open at a time (two while it goes down), whatever the depth; coming back to a
+ * level opens it anew. What disappears while the walk is on its way is left out. Contents are not
+ * read unless tags are wanted.
  */
 #include "app/store/directory_store.h"
 
@@ -197,17 +197,29 @@ static bool level_fill(struct level *level, const struct names *names)
 
 /* ---- The stack ---- */
 
+/* The directory of the level on top: from the level below where that is open, else from the root.
+ */
+static int open_level(const struct walk *walk)
+{
+    const struct level *top = &walk->levels[walk->depth - 1];
+    if (walk->depth == 1)
+        return directory_open_path(walk->store->root, VIEW_NONE);
+    size_t start = walk->levels[walk->depth - 2].path_length, end = top->path_length - 1;
+    if (walk->directory >= 0 && walk->directory_depth == walk->depth - 1)
+        return directory_enter(walk->directory, view_from(walk->path + start, end - start));
+    return directory_open_path(walk->store->root, view_from(walk->path, end));
+}
+
 /* Makes walk->directory that of the level on top. */
 static bool open_top(struct walk *walk)
 {
-    const struct level *top = &walk->levels[walk->depth - 1];
     if (walk->directory >= 0 && walk->directory_depth == walk->depth)
         return true;
+    int directory = open_level(walk);
     directory_close(walk->directory);
-    size_t length = top->path_length > 0 ? top->path_length - 1 : 0;
-    walk->directory = directory_open_path(walk->store->root, view_from(walk->path, length));
+    walk->directory = directory;
     walk->directory_depth = walk->depth;
-    return walk->directory >= 0;
+    return directory >= 0;
 }
 
 /* A directory that was removed meanwhile is one without objects. */
