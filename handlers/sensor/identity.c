@@ -7,7 +7,8 @@
  */
 #include "handlers/sensor/identity.h"
 
-#include <stdlib.h>
+#include "handlers/sensor/live_memory.h"
+
 #include <string.h>
 #include <sys/random.h>
 
@@ -22,8 +23,8 @@ void identity_init(struct identity *identity, identity_record_fn *record_at, voi
 
 void identity_clean(struct identity *identity)
 {
-    free(identity->numbers);
-    free(identity->tags);
+    memory_free(identity->numbers);
+    memory_free(identity->tags);
     identity->numbers = NULL;
     identity->tags = NULL;
     identity->capacity = identity->used = 0;
@@ -70,7 +71,7 @@ static uint64_t *mark_used(const struct identity *identity, uint32_t *end)
     for (size_t i = 0; i < identity->capacity; i++)
         if (identity->numbers[i] > *end)
             *end = identity->numbers[i];
-    uint64_t *marks = calloc((size_t)*end / 64 + 1, sizeof *marks);
+    uint64_t *marks = memory_new_zero((size_t)*end / 64 + 1, sizeof *marks);
     for (size_t i = 0; marks && i < identity->capacity; i++)
         if (identity->numbers[i] != 0)
             marks[(identity->numbers[i] - 1) / 64] |= UINT64_C(1)
@@ -93,7 +94,7 @@ static enum hearth_error refill(const struct identity *from, struct identity *to
         else
             code = HEARTH_IO;
     }
-    free(marks);
+    memory_free(marks);
     return code;
 }
 
@@ -102,8 +103,8 @@ static enum hearth_error grow(struct identity *identity, size_t capacity)
     struct identity larger = *identity;
     larger.capacity = capacity;
     larger.used = 0;
-    larger.numbers = calloc(capacity, sizeof *larger.numbers);
-    larger.tags = malloc(capacity);
+    larger.numbers = memory_new_zero(capacity, sizeof *larger.numbers);
+    larger.tags = memory_new(capacity);
     enum hearth_error code = HEARTH_NO_MEMORY;
     if (larger.numbers && larger.tags)
         code = refill(identity, &larger);

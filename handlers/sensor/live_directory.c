@@ -3,6 +3,8 @@
  */
 #include "handlers/sensor/live_directory.h"
 
+#include "handlers/sensor/live_memory.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,7 +67,7 @@ static bool list_one(void *context, const char *text)
     }
     if (names->count == lister->capacity) {
         size_t capacity = lister->capacity ? lister->capacity * 2 : 16;
-        struct live_name *grown = realloc(names->names, capacity * sizeof *grown);
+        struct live_name *grown = memory_resize(names->names, capacity * sizeof *grown);
         if (!grown) {
             lister->no_memory = true;
             return false;
@@ -104,6 +106,6 @@ enum hearth_error live_directory_list(struct file_operations *files, const char 
 
 void live_names_clean(struct live_names *names)
 {
-    free(names->names);
+    memory_free(names->names);
     *names = (struct live_names){0};
 }

@@ -9,6 +9,8 @@
  */
 #include "handlers/sensor/quarantine.h"
 
+#include "handlers/sensor/live_memory.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -40,7 +42,7 @@ enum hearth_error quarantine_open(struct file_operations *files, const char *sto
                                   const struct clock *clock, struct quarantine **quarantine,
                                   struct error_record *error)
 {
-    struct quarantine *made = calloc(1, sizeof *made);
+    struct quarantine *made = memory_new_zero(1, sizeof *made);
     if (!made)
         return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for the quarantine");
     made->files = files;
@@ -63,7 +65,7 @@ void quarantine_close(struct quarantine *quarantine)
         return;
     file_close(quarantine->files, quarantine->file);
     buffer_clean(&quarantine->waiting);
-    free(quarantine);
+    memory_free(quarantine);
 }
 
 enum hearth_error quarantine_add(struct quarantine *quarantine,
@@ -110,17 +112,17 @@ static bool find_newest(void *context, const char *name)
     return true;
 }
 
-static void set_path(struct quarantine *quarantine, uint64_t sequence)
+static void format_path(const struct quarantine *quarantine, uint64_t sequence,
+                        char path[PATH_BYTES])
 {
-    snprintf(quarantine->path, sizeof quarantine->path, "%s/%08" PRIu64 ".ndjson",
-             quarantine->directory, sequence);
+    snprintf(path, PATH_BYTES, "%s/%08" PRIu64 ".ndjson", quarantine->directory, sequence);
 }
 
 /* Where the last newline before `size` ends: what is behind it was torn. */
 static enum hearth_error whole_lines(struct quarantine *quarantine, uint64_t size, uint64_t *whole,
                                      struct error_record *error)
 {
-    char *tail = malloc(TAIL_BYTES);
+    char *tail = memory_new(TAIL_BYTES);
     enum hearth_error code = HEARTH_OK;
     if (!tail)
         return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory to read the quarantine");
@@ -136,13 +138,13 @@ static enum hearth_error whole_lines(struct quarantine *quarantine, uint64_t siz
         if (newline)
             *whole = size + (uint64_t)(newline - tail) + 1;
     }
-    free(tail);
+    memory_free(tail);
     return code;
 }
 
 static enum hearth_error open_file(struct quarantine *quarantine, struct error_record *error)
 {
-    set_path(quarantine, quarantine->sequence);
+    format_path(quarantine, quarantine->sequence, quarantine->path);
     quarantine->file =
         file_open(quarantine->files, quarantine->path, O_RDWR | O_CREAT, 0640, error);
     if (quarantine->file < 0)
@@ -244,7 +246,7 @@ static void add_run(struct known *known, const struct quarantined_run *run)
     struct quarantined_runs *runs = known->runs;
     if (runs->count == known->capacity) {
         size_t capacity = known->capacity ? known->capacity * 2 : 64;
-        struct quarantined_run *grown = realloc(runs->runs, capacity * sizeof *grown);
+        struct quarantined_run *grown = memory_resize(runs->runs, capacity * sizeof *grown);
         if (!grown) {
             known->code = error_set_internal(known->error, HEARTH_NO_MEMORY, 0,
                                              "no memory to read the quarantine");
@@ -301,7 +303,7 @@ static enum hearth_error read_file(struct known *known, const char *path)
     enum hearth_error code = file_status_of(files, file, path, &status, known->error);
     if (code == HEARTH_OK && status.size_bytes > 0) {
         size_t got;
-        text = malloc((size_t)status.size_bytes);
+        text = memory_new((size_t)status.size_bytes);
         if (!text)
             code =
                 error_set_internal(known->error, HEARTH_NO_MEMORY, 0, "no memory to read %s", path);
@@ -311,7 +313,7 @@ static enum hearth_error read_file(struct known *known, const char *path)
         if (code == HEARTH_OK)
             code = read_lines(known, view_from(text, got));
     }
-    free(text);
+    memory_free(text);
     file_close(files, file);
     return code;
 }
@@ -323,7 +325,7 @@ static bool read_one(void *context, const char *name)
     char path[PATH_BYTES];
     if (!parse_name(name, &sequence))
         return true;
-    snprintf(path, sizeof path, "%s/%.255s", known->quarantine->directory, name);
+    format_path(known->quarantine, sequence, path);
     known->code = read_file(known, path);
     return known->code == HEARTH_OK;
 }
@@ -370,6 +372,6 @@ bool quarantined_runs_have(const struct quarantined_runs *runs, uint64_t sequenc
 
 void quarantined_runs_clean(struct quarantined_runs *runs)
 {
-    free(runs->runs);
+    memory_free(runs->runs);
     *runs = (struct quarantined_runs){0};
 }

@@ -3,39 +3,16 @@
  */
 #include "handlers/sensor/quarantine.h"
 
+#include "app/core/utf8.h"
+
 #include <inttypes.h>
-
-enum { UTF8_MAX = 0x10FFFF };
-
-/* The length of the character that begins at `at`, or 0 when none does. */
-static size_t utf8_character(const unsigned char *at, size_t left)
-{
-    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (at[0] < 0x80)
-        return 1;
-    size_t length = at[0] >= 0xF0 ? 4 : at[0] >= 0xE0 ? 3 : 2;
-    if (at[0] < 0xC2 || at[0] > 0xF4 || length > left)
-        return 0;
-    uint32_t character = at[0] & (0xFFu >> (length + 1));
-    for (size_t i = 1; i < length; i++) {
-        if ((at[i] & 0xC0) != 0x80)
-            return 0;
-        character = character << 6 | (at[i] & 0x3Fu);
-    }
-    bool surrogate = character >= 0xD800 && character <= 0xDFFF;
-    return character < smallest[length] || character > UTF8_MAX || surrogate ? 0 : length;
-}
 
 bool quarantine_is_utf8(struct view text)
 {
-    const unsigned char *bytes = (const unsigned char *)text.data;
-    for (size_t i = 0; i < text.length;) {
-        size_t length = utf8_character(bytes + i, text.length - i);
-        if (length == 0)
-            return false;
-        i += length;
-    }
-    return true;
+    bool valid = true;
+    while (valid && text.length > 0)
+        text = view_skip(text, utf8_next(text, &valid));
+    return valid;
 }
 
 enum hearth_error quarantine_base64(struct buffer *out, struct view bytes)

@@ -9,7 +9,8 @@
  */
 #include "handlers/sensor/record.h"
 
-#include <stdlib.h>
+#include "handlers/sensor/live_memory.h"
+
 #include <string.h>
 
 enum { RUN_MINIMUM = 24 };
@@ -56,7 +57,7 @@ static size_t run_end(struct record *records, size_t from, size_t count)
 static enum hearth_error set_aside(struct sorter *sorter, size_t from, size_t count)
 {
     if (count > sorter->aside_count) {
-        struct record *room = realloc(sorter->aside, count * sizeof *room);
+        struct record *room = memory_resize(sorter->aside, count * sizeof *room);
         if (!room)
             return HEARTH_NO_MEMORY;
         sorter->aside = room;
@@ -141,7 +142,7 @@ static bool is_sorted(const struct record *records, size_t count)
 
 static enum hearth_error find_runs(struct sorter *sorter, size_t count)
 {
-    sorter->ends = malloc((count / RUN_MINIMUM + 1) * sizeof *sorter->ends);
+    sorter->ends = memory_new((count / RUN_MINIMUM + 1) * sizeof *sorter->ends);
     if (!sorter->ends)
         return HEARTH_NO_MEMORY;
     for (size_t from = 0; from < count;) {
@@ -159,8 +160,8 @@ enum hearth_error record_sort(struct record *records, size_t count)
     enum hearth_error error = find_runs(&sorter, count);
     while (error == HEARTH_OK && sorter.runs > 1)
         error = merge_pass(&sorter);
-    free(sorter.ends);
-    free(sorter.aside);
+    memory_free(sorter.ends);
+    memory_free(sorter.aside);
     return error;
 }
 

@@ -1,0 +1,261 @@
+/*
+ * embedded_store.c - the reading store over files of this machine; the default one.
+ *
+ * Reading is the same for all: live_reader over what is published. Appending either goes through
+ * the slots of the pool's shared area to the keeper process (slots_append.c), or, without a pool,
+ * is a group commit of one on the caller's thread, under a lock; then this process holds
+ * store.lock.
+ */
+#include "handlers/sensor/embedded_store.h"
+
+#include "handlers/sensor/live_memory.h"
+
+#include "handlers/sensor/keeper_shared.h"
+#include "handlers/sensor/live_reader.h"
+#include "handlers/sensor/slots_append.h"
+#include "handlers/sensor/store_lock.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum {
+    COMMIT_RECORDS = 65536, /* of a local append in one commit: 768 KB */
+    COMMIT_TEXTS = 1024,
+};
+
+struct embedded {
+    struct reading_store store; /* first: the functions are given this */
+    const struct clock *clock;
+    struct live_reader *reader;
+    const struct live_published *published;
+    /* In a pool. */
+    struct slots *slots;
+    /* Without one. */
+    struct live_published own;
+    struct live_store *live; /* guarded by `lock` */
+    struct store_lock store_lock;
+    pthread_mutex_t lock;
+};
+
+static struct embedded *embedded_of(struct reading_store *store)
+{
+    return (struct embedded *)(void *)store;
+}
+
+/* ---- Reading ---- */
+
+static enum hearth_error embedded_range(struct reading_store *store,
+                                        const struct reading_range *range, range_visit_fn *visit,
+                                        void *context, struct error_record *error)
+{
+    return live_reader_range(embedded_of(store)->reader, range, visit, context, error);
+}
+
+static enum hearth_error embedded_latest(struct reading_store *store, struct latest_reading *latest,
+                                         size_t capacity, size_t *count, struct error_record *error)
+{
+    return live_reader_latest(embedded_of(store)->reader, latest, capacity, count, error);
+}
+
+static enum hearth_error embedded_series(struct reading_store *store, struct reading_series *series,
+                                         size_t capacity, size_t *count, struct error_record *error)
+{
+    return live_reader_series(embedded_of(store)->reader, series, capacity, count, error);
+}
+
+static enum hearth_error embedded_state(struct reading_store *store, struct store_state *state,
+                                        struct error_record *error)
+{
+    struct live_state live;
+    if (!live_published_get(embedded_of(store)->published, &live))
+        return error_set_internal(error, HEARTH_UNAVAILABLE, 0, "the store is not open yet");
+    *state = (struct store_state){
+        .generation = live.generation,
+        .readings = live.readings,
+        .stored_bytes = live.stored_bytes,
+        .newest_ms = live.newest_ms,
+    };
+    return HEARTH_OK;
+}
+
+/* ---- Appending ---- */
+
+static enum hearth_error pool_append(struct reading_store *store, const struct record *records,
+                                     size_t count, const struct rejected_reading *rejected,
+                                     size_t rejected_count, int64_t deadline_ns,
+                                     struct append_result *result, struct error_record *error)
+{
+    struct embedded *embedded = embedded_of(store);
+    const struct slots_append append = {records, count, rejected, rejected_count};
+    return slots_append(embedded->slots, getpid(), embedded->clock, &append, deadline_ns, result,
+                        error);
+}
+
+static void add_result(struct append_result *sum, const struct append_result *result)
+{
+    sum->accepted += result->accepted;
+    sum->duplicate += result->duplicate;
+    sum->quarantined += result->quarantined;
+    if (result->first_ms >= 0 && (sum->first_ms < 0 || result->first_ms < sum->first_ms))
+        sum->first_ms = result->first_ms;
+    if (result->last_ms > sum->last_ms)
+        sum->last_ms = result->last_ms;
+}
+
+static enum hearth_error commit_one(struct embedded *embedded, struct live_entry *entry,
+                                    struct append_result *sum, struct error_record *error)
+{
+    pthread_mutex_lock(&embedded->lock);
+    live_store_commit(embedded->live, entry, 1);
+    pthread_mutex_unlock(&embedded->lock);
+    if (entry->outcome != HEARTH_OK)
+        return error_set_internal(error, entry->outcome, entry->number, "the store: %s",
+                                  error_name(entry->outcome));
+    add_result(sum, &entry->result);
+    return HEARTH_OK;
+}
+
+/* Rejected texts, so many that a commit takes them. */
+static enum hearth_error commit_texts(struct embedded *embedded,
+                                      const struct rejected_reading *rejected, size_t count,
+                                      struct append_result *sum, struct error_record *error)
+{
+    struct quarantine_entry *entries = memory_new_zero(count, sizeof *entries);
+    if (!entries)
+        return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for the quarantine");
+    for (size_t i = 0; i < count; i++)
+        entries[i] = (struct quarantine_entry){.reason = record_reject_name(rejected[i].reason),
+                                               .source = view_of(rejected[i].source),
+                                               .raw = rejected[i].raw};
+    struct live_entry entry = {.rejected = entries, .rejected_count = count};
+    enum hearth_error code = commit_one(embedded, &entry, sum, error);
+    memory_free(entries);
+    return code;
+}
+
+static enum hearth_error local_append(struct reading_store *store, const struct record *records,
+                                      size_t count, const struct rejected_reading *rejected,
+                                      size_t rejected_count, int64_t deadline_ns,
+                                      struct append_result *result, struct error_record *error)
+{
+    struct embedded *embedded = embedded_of(store);
+    enum hearth_error code = HEARTH_OK;
+    size_t step;
+    (void)deadline_ns; /* the work is done here: nobody else is waited for */
+    *result = (struct append_result){.first_ms = -1, .last_ms = -1};
+    for (size_t at = 0; code == HEARTH_OK && at < count; at += step) {
+        step = count - at < COMMIT_RECORDS ? count - at : COMMIT_RECORDS;
+        struct live_entry entry = {.records = records + at, .record_count = step};
+        code = commit_one(embedded, &entry, result, error);
+    }
+    for (size_t at = 0; code == HEARTH_OK && at < rejected_count; at += step) {
+        step = rejected_count - at < COMMIT_TEXTS ? rejected_count - at : COMMIT_TEXTS;
+        code = commit_texts(embedded, rejected + at, step, result, error);
+    }
+    return code;
+}
+
+/* ---- Life ---- */
+
+static void embedded_free(struct reading_store *store)
+{
+    struct embedded *embedded = embedded_of(store);
+    live_reader_free(embedded->reader);
+    live_store_close(embedded->live);
+    store_lock_release(&embedded->store_lock);
+    pthread_mutex_destroy(&embedded->lock);
+    memory_free(embedded);
+}
+
+static struct embedded *embedded_new(const struct live_store_options *options,
+                                     const struct live_published *published,
+                                     struct error_record *error)
+{
+    struct embedded *embedded = memory_new_zero(1, sizeof *embedded);
+    if (embedded) {
+        embedded->published = published ? published : &embedded->own;
+        embedded->reader = live_reader_new(options->files ? options->files : &file_system,
+                                           options->directory, embedded->published);
+    }
+    if (!embedded || !embedded->reader) {
+        memory_free(embedded);
+        error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for the reading store");
+        return NULL;
+    }
+    embedded->clock = options->clock;
+    embedded->store_lock.file = -1;
+    pthread_mutex_init(&embedded->lock, NULL);
+    embedded->store = (struct reading_store){
+        .append = published ? pool_append : local_append,
+        .range = embedded_range,
+        .latest = embedded_latest,
+        .series = embedded_series,
+        .state = embedded_state,
+        .free = embedded_free,
+    };
+    return embedded;
+}
+
+enum hearth_error live_store_options_from(const struct services *services,
+                                          struct live_store_options *options,
+                                          struct error_record *error)
+{
+    const char *directory = config_string(services->config, "sensor.directory");
+    *options = (struct live_store_options){
+        .live_bytes = (uint64_t)config_integer(services->config, "sensor.live_bytes"),
+        .clock = services->clock,
+        .metrics = services->metrics,
+    };
+    int length = directory[0] != '\0'
+                     ? snprintf(options->directory, sizeof options->directory, "%s", directory)
+                     : snprintf(options->directory, sizeof options->directory, "%s/sensor",
+                                config_string(services->config, "state.directory"));
+    if (length < 0 || (size_t)length >= sizeof options->directory)
+        return error_set_internal(error, HEARTH_BAD_REQUEST, 0,
+                                  "the name of the readings' directory is too long");
+    return HEARTH_OK;
+}
+
+struct reading_store *embedded_store_open(const struct services *services,
+                                          struct error_record *error)
+{
+    struct live_store_options options;
+    if (!services->shared)
+        return embedded_store_local(services, error);
+    if (live_store_options_from(services, &options, error) != HEARTH_OK)
+        return NULL;
+    struct embedded *embedded =
+        embedded_new(&options, keeper_shared_published(services->shared), error);
+    if (!embedded)
+        return NULL;
+    embedded->slots = keeper_shared_slots(services->shared);
+    return &embedded->store;
+}
+
+struct reading_store *embedded_store_local(const struct services *services,
+                                           struct error_record *error)
+{
+    struct live_store_options options;
+    if (live_store_options_from(services, &options, error) != HEARTH_OK)
+        return NULL;
+    return embedded_store_local_with(&options, error);
+}
+
+struct reading_store *embedded_store_local_with(const struct live_store_options *options,
+                                                struct error_record *error)
+{
+    struct embedded *embedded = embedded_new(options, NULL, error);
+    if (!embedded)
+        return NULL;
+    enum hearth_error code = live_store_prepare(options, error);
+    if (code == HEARTH_OK)
+        code = store_lock_take(&embedded->store_lock, options->directory, options->clock, NULL,
+                               NULL, error);
+    if (code == HEARTH_OK)
+        code = live_store_open(options, &embedded->own, &embedded->live, error);
+    if (code == HEARTH_OK)
+        return &embedded->store;
+    embedded_free(&embedded->store);
+    return NULL;
+}

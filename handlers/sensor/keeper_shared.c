@@ -1,0 +1,34 @@
+/*
+ * keeper_shared.c - the sensor module's area in the pool's shared mapping. Both parts begin on a
+ * page of their own, wherever the area begins; every process sees it at the same address.
+ */
+#include "handlers/sensor/keeper_shared.h"
+
+enum { PAGE_BYTES = 4096 };
+
+_Static_assert(sizeof(struct live_published) <= PAGE_BYTES, "what is published fits a page");
+
+static char *first_page(void *shared)
+{
+    return (char *)(((uintptr_t)shared + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1));
+}
+
+size_t keeper_shared_bytes(size_t threads)
+{
+    return 2 * (size_t)PAGE_BYTES + slots_bytes(threads + KEEPER_SPARE_SLOTS);
+}
+
+void keeper_shared_init(void *shared, size_t threads)
+{
+    slots_init(first_page(shared) + PAGE_BYTES, threads + KEEPER_SPARE_SLOTS);
+}
+
+struct live_published *keeper_shared_published(void *shared)
+{
+    return (struct live_published *)(void *)first_page(shared);
+}
+
+struct slots *keeper_shared_slots(void *shared)
+{
+    return (struct slots *)(void *)(first_page(shared) + PAGE_BYTES);
+}

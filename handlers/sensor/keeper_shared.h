@@ -1,0 +1,20 @@
+/*
+ * keeper_shared.h - the sensor module's area in the pool's shared mapping: what the keeper
+ * publishes, and the slots.
+ */
+#ifndef HEARTH_SENSOR_KEEPER_SHARED_H
+#define HEARTH_SENSOR_KEEPER_SHARED_H
+
+#include "handlers/sensor/live_published.h"
+#include "handlers/sensor/slots.h"
+
+enum {
+    KEEPER_SPARE_SLOTS = 16, /* besides one a thread: abandoned ones, and large batches */
+};
+
+size_t keeper_shared_bytes(size_t threads);
+void keeper_shared_init(void *shared, size_t threads);
+struct live_published *keeper_shared_published(void *shared);
+struct slots *keeper_shared_slots(void *shared);
+
+#endif

@@ -1,0 +1,212 @@
+/*
+ * live_opening.c - opening a live store: every slot of every file is looked at once.
+ *
+ * Only the file with the highest number can hold what was never synced, since the next one is made
+ * only when the one before is synced to its end. How far it is synced may be known from what a
+ * predecessor published in the shared area: after a clean handover nothing needs to be done, after
+ * a keeper that died only what lies behind. Without that knowledge (a new pool) the whole file is
+ * made certain. A file that a predecessor marked as poisoned is set aside first of all.
+ */
+#include "handlers/sensor/live_recovery.h"
+#include "handlers/sensor/live_store_parts.h"
+#include "handlers/sensor/record.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct opening {
+    struct live_store *store;
+    struct live_recovery recovery;
+    struct live_names names;
+    struct error_record *error;
+    /* The predecessor's word. */
+    bool has_past;
+    struct live_state past;
+    enum live_condition past_condition;
+    /* The file being scanned. */
+    uint32_t first;
+    uint64_t doubles;
+};
+
+/* A good slot: into the table of identities, unless it stands there already. */
+static enum hearth_error index_slot(void *context, const struct record *record, uint64_t slot)
+{
+    struct opening *opening = context;
+    struct live_store *store = opening->store;
+    uint32_t standing;
+    if (identity_find(&store->identity, record, &standing)) {
+        opening->doubles++;
+        return HEARTH_OK;
+    }
+    identity_insert(&store->identity, record, opening->first + (uint32_t)slot);
+    store->state.readings++;
+    if (record_time_quality(record) != TIME_SUSPECT &&
+        record_time_ms(record) > store->state.newest_ms)
+        store->state.newest_ms = record_time_ms(record);
+    return HEARTH_OK;
+}
+
+static enum hearth_error scan_run(struct opening *opening, const struct live_name *name,
+                                  uint64_t end, struct live_scan *scan)
+{
+    struct live_store *store = opening->store;
+    opening->first = store->records.total;
+    enum hearth_error code =
+        live_records_add(&store->records, name, end / RECORD_BYTES, opening->error);
+    if (code != HEARTH_OK)
+        return code;
+    code = identity_reserve(&store->identity, (size_t)(end / RECORD_BYTES));
+    if (code != HEARTH_OK)
+        return error_set_internal(opening->error, code, 0, "no table for the readings");
+    return live_recovery_scan(&opening->recovery, name, end, scan, opening->error);
+}
+
+/* A file that is finished or set aside. */
+static enum hearth_error recover_finished(struct opening *opening, const struct live_name *name)
+{
+    struct live_scan scan;
+    enum hearth_error code = live_recovery_look(&opening->recovery, name, &scan, opening->error);
+    if (code != HEARTH_OK)
+        return code;
+    uint64_t end = scan.size_bytes;
+    if (name->poisoned && name->trusted_bytes < end)
+        end = name->trusted_bytes / RECORD_BYTES * RECORD_BYTES;
+    return scan_run(opening, name, end, &scan);
+}
+
+/* How far the file written to is known to be synced. */
+static uint64_t known_synced(const struct opening *opening, const struct live_name *name,
+                             uint64_t size)
+{
+    if (!opening->has_past || opening->past.sequence != name->sequence)
+        return 0;
+    uint64_t synced = opening->past.synced_bytes < size ? opening->past.synced_bytes : size;
+    return synced / RECORD_BYTES * RECORD_BYTES;
+}
+
+/* Quarantines, cuts, makes certain. With a full disk the quarantine cannot take what is bad: then
+ * nothing is cut, and the file is finished as it is. */
+static enum hearth_error settle_current(struct opening *opening, const struct live_name *name,
+                                        const struct live_scan *scan, uint64_t synced,
+                                        bool *writable)
+{
+    uint64_t end = scan->good_end_bytes > synced ? scan->good_end_bytes : synced;
+    enum hearth_error code = live_recovery_commit(&opening->recovery, opening->error);
+    if (code == HEARTH_DISK_FULL) {
+        end = scan->size_bytes;
+        *writable = false;
+        code = HEARTH_OK;
+    }
+    bool clean = synced == scan->size_bytes && opening->past_condition == LIVE_CLEAN;
+    if (code == HEARTH_OK && !clean)
+        code = live_recovery_settle(&opening->recovery, name, synced, end, scan->size_bytes,
+                                    opening->error);
+    if (code == HEARTH_OK)
+        live_records_resize_last(&opening->store->records, (uint32_t)(end / RECORD_BYTES));
+    return code;
+}
+
+/* The file with the highest number, still open to be written to. */
+static enum hearth_error recover_current(struct opening *opening, const struct live_name *name)
+{
+    struct live_store *store = opening->store;
+    struct live_scan scan;
+    bool writable = true;
+    enum hearth_error code = live_recovery_look(&opening->recovery, name, &scan, opening->error);
+    if (code != HEARTH_OK)
+        return code;
+    uint64_t synced = known_synced(opening, name, scan.size_bytes);
+    code = scan_run(opening, name, scan.size_bytes, &scan);
+    if (code == HEARTH_OK)
+        code = settle_current(opening, name, &scan, synced, &writable);
+    if (code != HEARTH_OK || !writable)
+        return code;
+    store->current_day = scan.modified_ms / DAY_MS;
+    const struct live_run *run = &store->records.runs[store->records.count - 1];
+    return live_file_open(&store->current, name->sequence, (uint64_t)run->slots * RECORD_BYTES,
+                          opening->error);
+}
+
+/* A predecessor saw a sync fail and died before the file had its name. */
+static enum hearth_error follow_poisoning(struct opening *opening)
+{
+    struct live_store *store = opening->store;
+    char from[LIVE_PATH_BYTES], to[LIVE_PATH_BYTES], directory[LIVE_PATH_BYTES];
+    struct live_name name = {.sequence = opening->past.sequence};
+    live_path(store->options.directory, &name, from);
+    name.poisoned = true;
+    name.trusted_bytes = opening->past.synced_bytes;
+    live_path(store->options.directory, &name, to);
+    live_directory_path(store->options.directory, directory);
+    enum hearth_error code = file_rename(store->files, from, to, opening->error);
+    if (code == HEARTH_NOT_FOUND)
+        return HEARTH_OK;
+    if (code == HEARTH_OK)
+        code = file_sync_directory(store->files, directory, opening->error);
+    if (code == HEARTH_OK)
+        LOG_WARN("sensor_file_poisoned", LOG_TEXT("file", to),
+                 LOG_INTEGER("trusted_bytes", (int64_t)name.trusted_bytes));
+    return code;
+}
+
+static enum hearth_error recover_files(struct opening *opening)
+{
+    struct live_store *store = opening->store;
+    enum hearth_error code = HEARTH_OK;
+    for (size_t i = 0; code == HEARTH_OK && i < opening->names.count; i++) {
+        const struct live_name *name = &opening->names.names[i];
+        bool last = i + 1 == opening->names.count;
+        code = last && !name->poisoned ? recover_current(opening, name)
+                                       : recover_finished(opening, name);
+        store->next_sequence = name->sequence + 1;
+    }
+    if (code == HEARTH_OK && quarantine_waits(store->quarantine)) {
+        code = live_recovery_commit(&opening->recovery, opening->error);
+        if (code == HEARTH_DISK_FULL) /* found again when the store is opened next */
+            code = HEARTH_OK;
+    }
+    return code;
+}
+
+static void log_opening(const struct opening *opening, int64_t began_ns)
+{
+    const struct live_store *store = opening->store;
+    int64_t ended_ns = clock_monotonic_ns(store->options.clock);
+    enum log_level level =
+        opening->recovery.quarantined_slots || opening->recovery.cut_bytes || opening->doubles
+            ? LOG_LEVEL_WARN
+            : LOG_LEVEL_INFO;
+    LOG_AT(level, "sensor_store_opened", LOG_TEXT("directory", store->options.directory),
+           LOG_INTEGER("files", (int64_t)opening->names.count),
+           LOG_INTEGER("readings", (int64_t)store->state.readings),
+           LOG_INTEGER("quarantined_slots", (int64_t)opening->recovery.quarantined_slots),
+           LOG_INTEGER("cut_bytes", (int64_t)opening->recovery.cut_bytes),
+           LOG_INTEGER("stored_twice", (int64_t)opening->doubles),
+           LOG_INTEGER("other_files", (int64_t)opening->names.others),
+           LOG_NUMBER("ms", (double)(ended_ns - began_ns) / 1e6));
+}
+
+enum hearth_error live_store_recover(struct live_store *store, struct error_record *error)
+{
+    struct opening opening = {.store = store, .error = error};
+    int64_t began_ns = clock_monotonic_ns(store->options.clock);
+    opening.has_past = live_published_get(store->published, &opening.past);
+    opening.past_condition = live_published_condition(store->published);
+    live_recovery_init(&opening.recovery, store->files, store->options.directory, store->quarantine,
+                       index_slot, &opening);
+    store->state.newest_ms = -1;
+    store->state.file_generation = opening.past.file_generation + 1;
+    store->next_sequence = 1;
+    enum hearth_error code = HEARTH_OK;
+    if (opening.has_past && opening.past_condition == LIVE_POISONED)
+        code = follow_poisoning(&opening);
+    if (code == HEARTH_OK)
+        code = live_directory_list(store->files, store->options.directory, &opening.names, error);
+    if (code == HEARTH_OK)
+        code = recover_files(&opening);
+    if (code == HEARTH_OK)
+        log_opening(&opening, began_ns);
+    live_names_clean(&opening.names);
+    live_recovery_clean(&opening.recovery);
+    return code;
+}

@@ -1,0 +1,44 @@
+/*
+ * live_store_parts.h - the inside of a live store, shared by its opening (live_opening.c) and its
+ * commits (live_store.c).
+ */
+#ifndef HEARTH_SENSOR_LIVE_STORE_PARTS_H
+#define HEARTH_SENSOR_LIVE_STORE_PARTS_H
+
+#include "handlers/sensor/identity.h"
+#include "handlers/sensor/live_file.h"
+#include "handlers/sensor/live_metrics.h"
+#include "handlers/sensor/live_records.h"
+#include "handlers/sensor/live_store.h"
+
+enum { DAY_MS = 86400000 };
+
+struct live_store {
+    struct live_store_options options;
+    struct file_operations *files;
+    struct live_published *published;
+    struct live_metrics metrics;
+    struct quarantine *quarantine;
+    struct live_records records;
+    struct identity identity;
+    struct live_file current;
+    uint64_t next_sequence; /* of the file after `current` */
+    int64_t current_day;    /* days since the epoch; of the first write to `current` */
+    struct live_state state;
+    /* The batch being committed. */
+    struct record *batch;
+    size_t batch_count, batch_capacity;
+    int64_t batch_newest_ms;
+    /* For the log: one line when it begins to fail, one when that is over. */
+    enum hearth_error failing;
+    uint64_t unlogged_quarantined;
+    int64_t quarantine_logged_ns;
+};
+
+/* Recovers every live file and fills records, identity, current and state. */
+HEARTH_MUST_CHECK enum hearth_error live_store_recover(struct live_store *store,
+                                                       struct error_record *error);
+/* Publishes `state`, whose sums it takes from the records. */
+void live_store_publish(struct live_store *store);
+
+#endif
