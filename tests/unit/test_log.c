@@ -390,6 +390,31 @@ static void a_rotated_log_is_opened_anew(void **state)
     assert_true(view_find(read_file(rotated), VIEW("\"two\"")) != SIZE_MAX);
 }
 
+/* The number that the next descriptor gets: it grows when one is left open. */
+static int next_descriptor(void)
+{
+    int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_true(next >= 0);
+    close(next);
+    return next;
+}
+
+static void no_descriptor_is_left_behind(void **state)
+{
+    (void)state;
+    log_to(path, LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+    int next = next_descriptor();
+    for (int i = 0; i < 10; i++) {
+        log_reopen();
+        assert_int_equal(next_descriptor(), next);
+    }
+    /* The new file is opened before the old one is closed, so two numbers take turns. */
+    for (int i = 0; i < 10; i++) {
+        log_to(path, LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+        assert_in_range(next_descriptor(), next - 1, next + 1);
+    }
+}
+
 static void a_rotation_that_fails_keeps_the_old_file(void **state)
 {
     (void)state;
@@ -515,6 +540,7 @@ int main(void)
         LOG_TEST(a_file_that_cannot_be_opened_changes_nothing),
         LOG_TEST(a_log_is_not_for_everybody),
         LOG_TEST(a_rotated_log_is_opened_anew),
+        LOG_TEST(no_descriptor_is_left_behind),
         LOG_TEST(a_rotation_that_fails_keeps_the_old_file),
         LOG_TEST(a_full_disk_drops_lines_and_keeps_errno),
         LOG_TEST(lines_of_many_writers_do_not_mix_and_none_is_lost),

@@ -161,6 +161,33 @@ static void processes_lose_no_count(void **state)
     test_registry_free(r);
 }
 
+static void those_who_wait_for_the_lock_make_one_series(void **state)
+{
+    (void)state;
+    struct test_registry *r = test_registry_new(200);
+    pid_t children[PROCESSES];
+    assert_int_equal(pthread_mutex_lock(&r->metrics->lock), 0);
+    for (int i = 0; i < PROCESSES; i++) {
+        children[i] = fork();
+        if (children[i] == 0) {
+            alarm(20); /* one that is never woken */
+            metric_add(metrics_counter(r->metrics, "x_total", "X.", ""), 1);
+            _exit(0);
+        }
+    }
+    /* By now each has seen that there is no such series, and wants to make it. */
+    usleep(100000);
+    assert_int_equal(pthread_mutex_unlock(&r->metrics->lock), 0);
+    for (int i = 0; i < PROCESSES; i++) {
+        int status;
+        assert_int_equal(waitpid(children[i], &status, 0), children[i]);
+        assert_int_equal(status, 0);
+    }
+    assert_string_equal(test_registry_render(r),
+                        "# HELP x_total X.\n# TYPE x_total counter\nx_total 4\n");
+    test_registry_free(r);
+}
+
 /* Rendering goes on while others add: what comes out is always whole lines of whole families. */
 static void a_reader_needs_no_lock(void **state)
 {
@@ -264,6 +291,7 @@ int main(void)
         cmocka_unit_test(sizes_beyond_reason_are_refused),
         cmocka_unit_test(threads_lose_no_count),
         cmocka_unit_test(processes_lose_no_count),
+        cmocka_unit_test(those_who_wait_for_the_lock_make_one_series),
         cmocka_unit_test(a_reader_needs_no_lock),
         cmocka_unit_test(a_holder_that_dies_leaves_nothing_half_done),
         cmocka_unit_test(a_maker_that_dies_leaves_no_empty_family),
