@@ -56,6 +56,7 @@ struct fcgi_exchange {
     enum fcgi_mode mode;
     struct fcgi_time_limits limits;
     bool peer_keeps;  /* the peer asked for the connection to be kept */
+    bool waited;      /* for the end of the input */
     bool input_ended; /* and nothing behind the end was read */
     bool completed;
     bool broken_off;
@@ -159,6 +160,7 @@ bool fcgi_exchange_begin(struct fcgi_exchange *exchange, int connection)
     }
     exchange->peer_keeps = request->keepConnection != 0;
     request->keepConnection = exchange->mode == FCGI_MODE_HANDED;
+    exchange->waited = false;
     exchange->completed = false;
     exchange->broken_off = false;
     return true;
@@ -224,29 +226,6 @@ static bool input_has_arrived(const struct fcgi_exchange *exchange)
     return fill_is_satisfied(buffer, next, length + (size_t)more);
 }
 
-enum hearth_error fcgi_exchange_read(struct fcgi_exchange *exchange, char *to, size_t capacity,
-                                     bool wait, size_t *length)
-{
-    FCGX_Stream *in = exchange->request.in;
-    *length = 0;
-    if (capacity == 0) {
-        return HEARTH_OK;
-    }
-    if (!wait && exchange->mode == FCGI_MODE_HANDED && !input_has_arrived(exchange)) {
-        return HEARTH_OK;
-    }
-    const int first = FCGX_GetChar(in);
-    if (first < 0) {
-        return input_error(in);
-    }
-    to[0] = (char)first;
-    /* What else is in hand; asking for more would wait until all of it has come. */
-    const size_t ready = (size_t)(in->stop - in->rdNext);
-    const size_t rest = ready < capacity - 1 ? ready : capacity - 1;
-    *length = 1 + (size_t)FCGX_GetStr(to + 1, (int)rest, in);
-    return HEARTH_OK;
-}
-
 static int64_t monotonic_ms(void)
 {
     struct timespec now;
@@ -254,12 +233,13 @@ static int64_t monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits until the input goes on or ends, but not for long. */
+/* Waits until the input goes on or ends, but not for long, and only once a request. */
 static bool wait_for_input(struct fcgi_exchange *exchange)
 {
-    if (input_has_arrived(exchange)) {
-        return true;
+    if (input_has_arrived(exchange) || exchange->waited) {
+        return input_has_arrived(exchange);
     }
+    exchange->waited = true;
     FCGX_FFlush(exchange->request.out); /* the front can have the answer meanwhile */
     const int64_t end_ms = monotonic_ms() + INPUT_END_WAIT_MS;
     for (int64_t left_ms = INPUT_END_WAIT_MS; left_ms > 0; left_ms = end_ms - monotonic_ms()) {
@@ -274,6 +254,46 @@ static bool wait_for_input(struct fcgi_exchange *exchange)
         }
     }
     return false;
+}
+
+static bool may_read(struct fcgi_exchange *exchange, enum fcgi_wait wait)
+{
+    const FCGX_Stream *in = exchange->request.in;
+    if (exchange->mode == FCGI_MODE_ACCEPTING) { /* its buffer cannot be looked into */
+        return wait != FCGI_WAIT_NOT || in->rdNext != in->stop;
+    }
+    switch (wait) {
+    case FCGI_WAIT_BRIEFLY:
+        return wait_for_input(exchange);
+    case FCGI_WAIT_NOT:
+        return input_has_arrived(exchange);
+    case FCGI_WAIT_FULLY:
+        break;
+    }
+    return true;
+}
+
+enum hearth_error fcgi_exchange_read(struct fcgi_exchange *exchange, char *to, size_t capacity,
+                                     enum fcgi_wait wait, size_t *length)
+{
+    FCGX_Stream *in = exchange->request.in;
+    *length = 0;
+    if (capacity == 0) {
+        return HEARTH_OK;
+    }
+    if (!may_read(exchange, wait)) {
+        return HEARTH_OK;
+    }
+    const int first = FCGX_GetChar(in);
+    if (first < 0) {
+        return input_error(in);
+    }
+    to[0] = (char)first;
+    /* What else is in hand; asking for more would wait until all of it has come. */
+    const size_t ready = (size_t)(in->stop - in->rdNext);
+    const size_t rest = ready < capacity - 1 ? ready : capacity - 1;
+    *length = 1 + (size_t)FCGX_GetStr(to + 1, (int)rest, in);
+    return HEARTH_OK;
 }
 
 /* Reads the input up to its end. False: it holds more of the body, has not ended in time, or goes
@@ -401,7 +421,7 @@ static const char *check_body(struct fcgi_exchange *exchange, size_t left)
 {
     char body[SAMPLE_BODY];
     size_t length;
-    if (fcgi_exchange_read(exchange, body, sizeof body, true, &length) != HEARTH_OK ||
+    if (fcgi_exchange_read(exchange, body, sizeof body, FCGI_WAIT_FULLY, &length) != HEARTH_OK ||
         length != sizeof body || memcmp(body, "hello", sizeof body) != 0) {
         return "it does not read the body";
     }

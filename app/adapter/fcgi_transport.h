@@ -62,10 +62,18 @@ HEARTH_MUST_CHECK bool fcgi_exchange_begin(struct fcgi_exchange *exchange, int c
 char **fcgi_exchange_parameters(struct fcgi_exchange *exchange);
 int fcgi_exchange_connection(const struct fcgi_exchange *exchange);
 
-/* Bytes of the body. `*length` = 0 is the end, or with `wait` false: nothing more has arrived.
- * Errors: REQUEST_TIMEOUT, CLIENT_GONE (closed, or broken records). */
+/* How long a read waits for bytes that have not arrived. */
+enum fcgi_wait {
+    FCGI_WAIT_FULLY,   /* for the receive time-out; then it is an error */
+    FCGI_WAIT_BRIEFLY, /* as long as the end of a request takes that is sent in two pieces */
+    FCGI_WAIT_NOT
+};
+
+/* Bytes of the body. `*length` = 0 is the end or, unless it waits fully, that nothing more has
+ * arrived. Errors: REQUEST_TIMEOUT, CLIENT_GONE (closed, or broken records). */
 HEARTH_MUST_CHECK enum hearth_error fcgi_exchange_read(struct fcgi_exchange *exchange, char *to,
-                                                       size_t capacity, bool wait, size_t *length);
+                                                       size_t capacity, enum fcgi_wait wait,
+                                                       size_t *length);
 
 /* Errors of the next three: CLIENT_GONE, DEADLINE (the peer takes nothing for the send time-out).
  */

@@ -1,0 +1,260 @@
+/*
+ * fcgi_params.c - one walk over the parameters, then a second over the headers they gave.
+ *
+ * HTTP_X_FOO becomes the header x-foo, in place. CONTENT_TYPE and CONTENT_LENGTH become headers as
+ * well; their HTTP_ twins, which some fronts send too, do not, so that neither header comes twice.
+ * HTTP_PROXY is dropped, since programs take it for their own configuration (httpoxy).
+ *
+ * A front that overwrites X-Forwarded-For and its like sends them once. Two of one name mean that a
+ * client's own got through beside the front's, and none can be believed: all of that name go.
+ */
+#include "app/adapter/fcgi_params.h"
+
+#include <string.h>
+
+/* What decides about trust: headers first, then parameters that are none. */
+enum trusted {
+    TRUSTED_FORWARDED_FOR,
+    TRUSTED_FORWARDED_PROTO,
+    TRUSTED_FORWARDED_HOST,
+    TRUSTED_FORWARDED,
+    TRUSTED_REAL_IP,
+    TRUSTED_REQUEST_ID,
+    TRUSTED_HEADER_COUNT,
+    TRUSTED_REMOTE_ADDR = TRUSTED_HEADER_COUNT,
+    TRUSTED_HTTPS,
+    TRUSTED_REQUEST_SCHEME,
+    TRUSTED_COUNT
+};
+
+static const char *const trusted_names[TRUSTED_COUNT] = {
+    [TRUSTED_FORWARDED_FOR] = "x-forwarded-for",
+    [TRUSTED_FORWARDED_PROTO] = "x-forwarded-proto",
+    [TRUSTED_FORWARDED_HOST] = "x-forwarded-host",
+    [TRUSTED_FORWARDED] = "forwarded",
+    [TRUSTED_REAL_IP] = "x-real-ip",
+    [TRUSTED_REQUEST_ID] = "x-request-id",
+    [TRUSTED_REMOTE_ADDR] = "REMOTE_ADDR",
+    [TRUSTED_HTTPS] = "HTTPS",
+    [TRUSTED_REQUEST_SCHEME] = "REQUEST_SCHEME",
+};
+
+/* The parameters that are no headers; each is taken the first time it comes. */
+enum known {
+    KNOWN_METHOD,
+    KNOWN_URI,
+    KNOWN_SCRIPT_NAME,
+    KNOWN_PATH_INFO,
+    KNOWN_QUERY_STRING,
+    KNOWN_SOFTWARE,
+    KNOWN_COUNT
+};
+
+static const char *const known_names[KNOWN_COUNT] = {
+    [KNOWN_METHOD] = "REQUEST_METHOD",     [KNOWN_URI] = "REQUEST_URI",
+    [KNOWN_SCRIPT_NAME] = "SCRIPT_NAME",   [KNOWN_PATH_INFO] = "PATH_INFO",
+    [KNOWN_QUERY_STRING] = "QUERY_STRING", [KNOWN_SOFTWARE] = "SERVER_SOFTWARE",
+};
+
+struct reader {
+    struct fcgi_params *params;
+    struct view known[KNOWN_COUNT];
+    struct view trusted[TRUSTED_COUNT];
+    unsigned trusted_seen[TRUSTED_COUNT];
+    struct view http_content_type; /* used when CONTENT_TYPE has nothing to say */
+    bool has_content_type;
+};
+
+static void add_header(struct reader *reader, struct view name, struct view value)
+{
+    struct pairs *headers = &reader->params->input.headers;
+    headers->items[headers->count++] = (struct pair){name, value};
+}
+
+static void note_trusted(struct reader *reader, struct view name, struct view value, size_t first,
+                         size_t end)
+{
+    for (size_t i = first; i < end; i++) {
+        if (view_equal(name, view_of(trusted_names[i]))) {
+            reader->trusted[i] = value;
+            reader->trusted_seen[i]++;
+        }
+    }
+}
+
+/* ---- Headers ---- */
+
+static void lower_header_name(char *name, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (name[i] >= 'A' && name[i] <= 'Z') {
+            name[i] = (char)(name[i] - 'A' + 'a');
+        } else if (name[i] == '_') {
+            name[i] = '-';
+        }
+    }
+}
+
+static void read_header(struct reader *reader, char *text, size_t length, struct view value)
+{
+    lower_header_name(text, length);
+    const struct view name = view_from(text, length);
+    if (view_equal(name, VIEW("proxy")) || view_equal(name, VIEW("content-length"))) {
+        return;
+    }
+    if (view_equal(name, VIEW("content-type"))) {
+        reader->http_content_type = value;
+        return;
+    }
+    note_trusted(reader, name, value, 0, TRUSTED_HEADER_COUNT);
+    add_header(reader, name, value);
+}
+
+static void read_content_length(struct reader *reader, struct view value)
+{
+    if (value.length == 0 || view_equal(value, VIEW("-1"))) { /* nginx, Caddy: not known */
+        return;
+    }
+    uint64_t bytes;
+    if (view_to_uint64(value, &bytes) && bytes <= INT64_MAX) {
+        reader->params->declared_bytes = (int64_t)bytes;
+    }
+    add_header(reader, VIEW("content-length"), value);
+}
+
+static void drop_doubtful_headers(struct reader *reader)
+{
+    struct pairs *headers = &reader->params->input.headers;
+    size_t kept = 0;
+    for (size_t i = 0; i < headers->count; i++) {
+        bool doubtful = false;
+        for (size_t j = 0; j < TRUSTED_HEADER_COUNT; j++) {
+            doubtful |= reader->trusted_seen[j] > 1 &&
+                        view_equal(headers->items[i].name, view_of(trusted_names[j]));
+        }
+        if (!doubtful) {
+            headers->items[kept++] = headers->items[i];
+        }
+    }
+    headers->count = kept;
+}
+
+/* ---- Everything else ---- */
+
+static void read_parameter(struct reader *reader, char *text)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals) {
+        return; /* a NUL in the name; the library puts '=' behind every name */
+    }
+    const struct view name = view_from(text, (size_t)(equals - text));
+    const struct view value = view_of(equals + 1);
+    if (view_starts_with(name, VIEW("HTTP_"))) {
+        read_header(reader, text + 5, name.length - 5, value);
+    } else if (view_equal(name, VIEW("CONTENT_LENGTH"))) {
+        read_content_length(reader, value);
+    } else if (view_equal(name, VIEW("CONTENT_TYPE"))) {
+        if (value.length > 0) {
+            reader->has_content_type = true;
+            add_header(reader, VIEW("content-type"), value);
+        }
+    } else {
+        note_trusted(reader, name, value, TRUSTED_HEADER_COUNT, TRUSTED_COUNT);
+        for (size_t i = 0; i < KNOWN_COUNT; i++) {
+            if (!reader->known[i].data && view_equal(name, view_of(known_names[i]))) {
+                reader->known[i] = value;
+            }
+        }
+    }
+}
+
+static struct view trusted_value(const struct reader *reader, enum trusted which)
+{
+    return reader->trusted_seen[which] == 1 ? reader->trusted[which] : VIEW_NONE;
+}
+
+static struct view read_scheme(const struct reader *reader)
+{
+    const struct view https = trusted_value(reader, TRUSTED_HTTPS);
+    if (view_equal_ignore_case(https, VIEW("on")) || view_equal(https, VIEW("1"))) {
+        return VIEW("https");
+    }
+    return trusted_value(reader, TRUSTED_REQUEST_SCHEME);
+}
+
+/* ---- The target, where the front does not say what the client sent ---- */
+
+static bool stands_for_itself(char byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+           (byte >= '0' && byte <= '9') || (byte != '\0' && strchr("-._~!$&'()*+,;=:@/", byte));
+}
+
+static char *encode_path(char *to, struct view path)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < path.length; i++) {
+        const unsigned char byte = (unsigned char)path.data[i];
+        if (stands_for_itself(path.data[i])) {
+            *to++ = path.data[i];
+        } else {
+            *to++ = '%';
+            *to++ = digits[byte >> 4];
+            *to++ = digits[byte & 15];
+        }
+    }
+    return to;
+}
+
+/* SCRIPT_NAME and PATH_INFO are decoded paths, QUERY_STRING is as it was. */
+static enum hearth_error make_target(struct arena *arena, const struct reader *reader,
+                                     struct view *target)
+{
+    const struct view script = reader->known[KNOWN_SCRIPT_NAME];
+    const struct view info = reader->known[KNOWN_PATH_INFO];
+    const struct view query = reader->known[KNOWN_QUERY_STRING];
+    char *text = arena_alloc(arena, 3 * (script.length + info.length) + query.length + 2);
+    if (!text) {
+        return HEARTH_NO_MEMORY;
+    }
+    char *to = encode_path(encode_path(text, script), info);
+    if (to == text) {
+        *to++ = '/';
+    }
+    if (query.length > 0) {
+        *to++ = '?';
+        memcpy(to, query.data, query.length);
+        to += query.length;
+    }
+    *target = view_from(text, (size_t)(to - text));
+    return HEARTH_OK;
+}
+
+enum hearth_error fcgi_params_read(struct arena *arena, char **parameters,
+                                   struct fcgi_params *params)
+{
+    *params = (struct fcgi_params){.declared_bytes = -1};
+    size_t count = 1; /* HTTP_CONTENT_TYPE may be added at the end */
+    while (parameters[count - 1]) {
+        count++;
+    }
+    params->input.headers.items = arena_array(arena, count, sizeof(struct pair));
+    if (!params->input.headers.items) {
+        return HEARTH_NO_MEMORY;
+    }
+    struct reader reader = {.params = params};
+    for (char **text = parameters; *text; text++) {
+        read_parameter(&reader, *text);
+    }
+    if (!reader.has_content_type && reader.http_content_type.length > 0) {
+        add_header(&reader, VIEW("content-type"), reader.http_content_type);
+    }
+    drop_doubtful_headers(&reader);
+    params->input.method = reader.known[KNOWN_METHOD];
+    params->input.peer_address = trusted_value(&reader, TRUSTED_REMOTE_ADDR);
+    params->input.scheme = read_scheme(&reader);
+    params->front_is_caddy = view_starts_with(reader.known[KNOWN_SOFTWARE], VIEW("Caddy"));
+    params->input.target = reader.known[KNOWN_URI];
+    return params->input.target.length > 0 ? HEARTH_OK
+                                           : make_target(arena, &reader, &params->input.target);
+}

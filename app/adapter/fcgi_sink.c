@@ -1,0 +1,281 @@
+/*
+ * fcgi_sink.c - see fcgi_sink.h.
+ *
+ * The head always begins with a Status line: it makes the front take a Location as it stands, where
+ * without one a local Location would be an internal redirect. Headers that steer a front (it would
+ * serve a file, or another address, in place of the answer) are left out, whoever set them.
+ *
+ * The body: as long as the request said a length, no more is waited for than that, because a front
+ * may send the record that ends the body later, or never. What has arrived beyond it is handed on,
+ * so that the reader above sees that the lengths disagree. A GET whose length was not said (nginx
+ * says none) has a body only if it comes along with the head: a front that never ended the input
+ * would otherwise hold a thread for the receive time-out.
+ */
+#include "app/adapter/fcgi_sink.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- Status ---- */
+
+struct reason {
+    int status;
+    const char *phrase;
+};
+
+static const struct reason reasons[] = {
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {203, "Non-Authoritative Information"},
+    {204, "No Content"},
+    {205, "Reset Content"},
+    {206, "Partial Content"},
+    {300, "Multiple Choices"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {411, "Length Required"},
+    {412, "Precondition Failed"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {416, "Range Not Satisfiable"},
+    {417, "Expectation Failed"},
+    {421, "Misdirected Request"},
+    {422, "Unprocessable Content"},
+    {425, "Too Early"},
+    {426, "Upgrade Required"},
+    {428, "Precondition Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {451, "Unavailable For Legal Reasons"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {507, "Insufficient Storage"},
+};
+
+/* By class where the number has no name of its own (RFC 9110, section 15). */
+static const char *reason_phrase(int status)
+{
+    static const char *const classes[] = {"Success", "Redirection", "Client Error", "Server Error"};
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        if (reasons[i].status == status) {
+            return reasons[i].phrase;
+        }
+    }
+    return status >= 200 && status < 600 ? classes[status / 100 - 2] : "Unknown";
+}
+
+/* ---- Head ---- */
+
+/* What a front obeys instead of passing it on: nginx, Apache and lighttpd in this order. */
+static bool is_command(struct view name)
+{
+    return view_starts_with_ignore_case(name, VIEW("x-accel-")) ||
+           view_starts_with_ignore_case(name, VIEW("x-sendfile")) ||
+           view_starts_with_ignore_case(name, VIEW("x-lighttpd-")) ||
+           view_equal_ignore_case(name, VIEW("status"));
+}
+
+static enum hearth_error write_header(struct fcgi_exchange *exchange, struct view name,
+                                      struct view value)
+{
+    const struct view pieces[] = {name, VIEW(": "), value, VIEW("\r\n")};
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+        const enum hearth_error error = fcgi_exchange_write(exchange, pieces[i]);
+        if (error != HEARTH_OK) {
+            return error;
+        }
+    }
+    return HEARTH_OK;
+}
+
+static enum hearth_error write_status(struct fcgi_exchange *exchange, int status)
+{
+    char line[64];
+    const int length =
+        snprintf(line, sizeof line, "Status: %d %s\r\n", status, reason_phrase(status));
+    return fcgi_exchange_write(exchange, view_from(line, (size_t)length));
+}
+
+static enum hearth_error write_length(struct fcgi_exchange *exchange, int64_t bytes)
+{
+    char line[64];
+    const int length = snprintf(line, sizeof line, "Content-Length: %lld\r\n", (long long)bytes);
+    return fcgi_exchange_write(exchange, view_from(line, (size_t)length));
+}
+
+static enum hearth_error write_head(struct fcgi_exchange *exchange,
+                                    const struct response_head *head)
+{
+    enum hearth_error error = write_status(exchange, head->status);
+    for (size_t i = 0; i < head->headers.count && error == HEARTH_OK; i++) {
+        const struct pair *header = &head->headers.items[i];
+        if (!is_command(header->name)) {
+            error = write_header(exchange, header->name, header->value);
+        }
+    }
+    if (error == HEARTH_OK && head->content_length >= 0) {
+        error = write_length(exchange, head->content_length);
+    }
+    return error == HEARTH_OK ? fcgi_exchange_write(exchange, VIEW("\r\n")) : error;
+}
+
+/* ---- The sink ---- */
+
+static struct fcgi_sink *of_sink(struct response_sink *sink)
+{
+    return (struct fcgi_sink *)((char *)sink - offsetof(struct fcgi_sink, sink));
+}
+
+static enum hearth_error release(struct fcgi_sink *sink)
+{
+    sink->holding = false;
+    const enum hearth_error error = write_head(sink->exchange, &sink->held_head);
+    return error == HEARTH_OK ? fcgi_exchange_write(sink->exchange, buffer_view(&sink->held))
+                              : error;
+}
+
+static enum hearth_error sink_head(struct response_sink *base, const struct response_head *head)
+{
+    struct fcgi_sink *sink = of_sink(base);
+    if (sink->hold && head->content_length < 0) {
+        sink->holding = true;
+        sink->held_head = *head;
+        return HEARTH_OK;
+    }
+    return write_head(sink->exchange, head);
+}
+
+static enum hearth_error sink_write(struct response_sink *base, struct view bytes)
+{
+    struct fcgi_sink *sink = of_sink(base);
+    if (sink->holding) {
+        if (buffer_append(&sink->held, bytes) == HEARTH_OK) {
+            return HEARTH_OK;
+        }
+        const enum hearth_error error = release(sink); /* more than is held */
+        if (error != HEARTH_OK) {
+            return error;
+        }
+    }
+    return fcgi_exchange_write(sink->exchange, bytes);
+}
+
+/* Somebody wants the bytes now: they go, held or not. */
+static enum hearth_error sink_flush(struct response_sink *base)
+{
+    struct fcgi_sink *sink = of_sink(base);
+    const enum hearth_error error = sink->holding ? release(sink) : HEARTH_OK;
+    return error == HEARTH_OK ? fcgi_exchange_flush(sink->exchange) : error;
+}
+
+static enum hearth_error sink_finish(struct response_sink *base)
+{
+    struct fcgi_sink *sink = of_sink(base);
+    if (sink->holding) {
+        if (sink->held.length > 0) { /* else it is the answer to a HEAD, or has no body */
+            sink->held_head.content_length = (int64_t)sink->held.length;
+        }
+        const enum hearth_error error = release(sink);
+        if (error != HEARTH_OK) {
+            return error;
+        }
+    }
+    return fcgi_exchange_complete(sink->exchange);
+}
+
+static const struct response_head bad_gateway = {.status = 502, .content_length = 0};
+
+/* What is still held was never seen by the front: it can be told that the answer failed. */
+static void sink_abort(struct response_sink *base)
+{
+    struct fcgi_sink *sink = of_sink(base);
+    if (sink->holding) {
+        sink->holding = false;
+        if (write_head(sink->exchange, &bad_gateway) == HEARTH_OK &&
+            fcgi_exchange_complete(sink->exchange) == HEARTH_OK) {
+            return;
+        }
+    }
+    fcgi_exchange_break_off(sink->exchange);
+}
+
+static bool sink_client_gone(struct response_sink *base)
+{
+    return fcgi_exchange_peer_gone(of_sink(base)->exchange);
+}
+
+/* ---- The body ---- */
+
+static struct fcgi_sink *of_body(struct body_source *body)
+{
+    return (struct fcgi_sink *)((char *)body - offsetof(struct fcgi_sink, body));
+}
+
+static enum fcgi_wait how_to_wait(const struct fcgi_sink *sink)
+{
+    if (sink->declared_bytes >= 0) {
+        return sink->body_bytes < sink->declared_bytes ? FCGI_WAIT_FULLY : FCGI_WAIT_NOT;
+    }
+    return sink->body_is_unlikely && sink->body_bytes == 0 ? FCGI_WAIT_BRIEFLY : FCGI_WAIT_FULLY;
+}
+
+static enum hearth_error body_read_some(struct body_source *base, char *to, size_t capacity,
+                                        size_t *length)
+{
+    struct fcgi_sink *sink = of_body(base);
+    const int64_t left = sink->declared_bytes - sink->body_bytes;
+    const enum fcgi_wait wait = how_to_wait(sink);
+    if (left > 0 && capacity > (uint64_t)left) {
+        capacity = (size_t)left;
+    }
+    if (wait == FCGI_WAIT_FULLY && clock_monotonic_ns(sink->clock) >= sink->deadline_ns) {
+        return HEARTH_REQUEST_TIMEOUT;
+    }
+    const enum hearth_error error = fcgi_exchange_read(sink->exchange, to, capacity, wait, length);
+    sink->body_bytes += (int64_t)*length;
+    return error;
+}
+
+void fcgi_sink_init(struct fcgi_sink *sink, const struct fcgi_sink_options *options)
+{
+    *sink = (struct fcgi_sink){
+        .sink = {.head = sink_head,
+                 .write = sink_write,
+                 .flush = sink_flush,
+                 .finish = sink_finish,
+                 .abort = sink_abort,
+                 .client_gone = sink_client_gone},
+        .body = {.read = body_read_some},
+        .exchange = options->exchange,
+        .clock = options->clock,
+        .deadline_ns = options->deadline_ns,
+        .declared_bytes = options->declared_bytes,
+        .body_is_unlikely = options->body_is_unlikely,
+        .hold = options->hold,
+    };
+    buffer_init(&sink->held, FCGI_HOLD_BYTES);
+}
+
+void fcgi_sink_clean(struct fcgi_sink *sink)
+{
+    buffer_clean(&sink->held);
+}
