@@ -58,7 +58,7 @@ enum {
 void clock_format_rfc3339(int64_t wall_ms, char text[CLOCK_RFC3339_SIZE]);
 /* IMF-fixdate, RFC 9110 section 5.6.7. */
 void clock_format_http(int64_t wall_ms, char text[CLOCK_HTTP_SIZE]);
-/* All three date forms of RFC 9110; -1 when it is none. */
+/* All three date forms of RFC 9110, years of two digits by the system clock; -1 when it is none. */
 int64_t clock_parse_http(const char *text, size_t length);
 
 #endif

@@ -46,14 +46,17 @@ struct log_options {
 };
 
 /* The process has one log. Before the first call: level INFO, JSON, standard error. Call it before
- * threads start. Errors: HEARTH_IO (the file cannot be opened; the log is as it was). */
+ * threads start. Errors, after which the log is as it was: HEARTH_IO (the file cannot be opened),
+ * HEARTH_NO_MEMORY. */
 HEARTH_MUST_CHECK enum hearth_error log_configure(const struct log_options *options);
 /* Opens the file again (after a rotation). On failure the old file stays and an error is logged.
  * Any thread. */
 void log_reopen(void);
 bool log_enabled(enum log_level level);
-/* Any thread. `event` is snake_case and a literal. A line is cut at 8 KB with `"cut":true`; a write
- * that fails is dropped. Fields with the value of an empty view are left out. */
+/* Any thread. `event` is snake_case and a literal. A line has at most 8 KB: in a longer one the
+ * long texts are shortened until it fits, so that the fields behind them stay, and it ends in
+ * `"cut":true`. A write that fails is dropped. Fields with the value of an empty view are left out;
+ * a number that is not finite is null. errno is kept. */
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
                size_t count);
 
@@ -79,15 +82,20 @@ struct metric;  /* one series: a name with its labels */
  * buckets and two more. */
 size_t metrics_size(size_t max_series);
 /* Makes a registry in `memory` (16-byte aligned, `metrics_size(max_series)` bytes, zeroed; it must
- * outlive every use). Memory shared between processes is what it is made for. */
+ * outlive every use). Memory shared between processes is what it is made for: map it MAP_SHARED
+ * before forking, and a `struct metric *` is good in the process that asked for it and in all that
+ * it forks. NULL when `memory` is NULL, `max_series` is above 2^20 or there is no lock to be had.
+ */
 struct metrics *metrics_create(void *memory, size_t max_series);
 
 /* Find or make a series. `name` as Prometheus wants it (`hearth_requests_total`), `labels` the text
  * between the braces, values escaped (`route="/data",method="PUT"`; see metrics_label), "" = none.
  * The same name and labels give the same series from every process, also after a restart of one,
- * and keep its value. NULL when the registry is full (counted in hearth_metrics_refused_total) or a
- * limit of name (64), help (120) or labels (160 bytes) is passed; every function below ignores
- * NULL. Not for a hot path: look a series up once, keep the pointer. Any thread, any process. */
+ * and keep its value. NULL when the registry is full, a limit of name (64), help (120) or labels
+ * (160 bytes) is passed, one of them is malformed, or the name has another type or other bounds
+ * already: each is counted in hearth_metrics_refused_total, and every function below ignores NULL.
+ * Not for a hot path: look a series up once, keep the pointer. Any thread, any process; a process
+ * may die in it. */
 struct metric *metrics_counter(struct metrics *metrics, const char *name, const char *help,
                                const char *labels);
 struct metric *metrics_gauge(struct metrics *metrics, const char *name, const char *help,
@@ -100,7 +108,7 @@ struct metric *metrics_histogram(struct metrics *metrics, const char *name, cons
 void metric_add(struct metric *metric, uint64_t amount);   /* counter */
 void metric_change(struct metric *metric, int64_t amount); /* gauge, up or down */
 void metric_set(struct metric *metric, int64_t value);     /* gauge */
-void metric_observe(struct metric *metric, double value);  /* histogram */
+void metric_observe(struct metric *metric, double value);  /* histogram; finite, else ignored */
 int64_t metric_value(const struct metric *metric);         /* counter, gauge; histogram: count */
 
 /* Appends `key="value"` with the value escaped, and a comma before it unless `labels` is empty.
@@ -124,7 +132,8 @@ struct trace_context {
 enum { TRACE_HEADER_SIZE = sizeof "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" };
 
 /* Goes on with a caller's `traceparent`, or starts a trace when it is empty or malformed (then
- * false). Ids come from getrandom-seeded state, one per thread. */
+ * false; sampled, since every request is logged). Ids come from getrandom-seeded state, one per
+ * thread, seeded anew in a forked child. */
 bool trace_begin(struct trace_context *trace, struct view traceparent);
 /* The header to send on: our span as the parent. */
 void trace_format(const struct trace_context *trace, char text[TRACE_HEADER_SIZE]);
