@@ -63,7 +63,9 @@ static void emit(struct scan *scan, size_t count)
 
 static char peek(const struct scan *scan, size_t at)
 {
-    return at < scan->rest.length ? scan->rest.data[at] : (char)'\0';
+    if (at >= scan->rest.length)
+        return '\0';
+    return scan->rest.data[at];
 }
 
 /* ---- Pieces ---- */
