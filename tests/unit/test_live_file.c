@@ -1,0 +1,431 @@
+/*
+ * test_live_file.c - the files of the embedded store: their names, appending, rolling, poisoning,
+ * the full disk, the lock.
+ */
+#include "support_live.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "handlers/sensor/live_directory.h"
+#include "handlers/sensor/store_lock.h"
+
+static int setup(void **state)
+{
+    struct live_case *test = calloc(1, sizeof *test);
+    live_case_init(test);
+    *state = test;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct live_case *test = *state;
+    live_case_clean(test);
+    free(test);
+    return 0;
+}
+
+/* ---- Names ---- */
+
+static void names_of_live_files_come_back_as_they_went(void **state)
+{
+    static const struct live_name names[] = {
+        {1, false, 0},         {7, true, 98304},      {99999999, false, 0},
+        {100000000, false, 0}, {UINT64_MAX, true, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char text[LIVE_NAME_BYTES];
+        struct live_name parsed;
+        live_name_format(&names[i], text);
+        assert_true(live_name_parse(text, &parsed));
+        assert_int_equal(parsed.sequence, names[i].sequence);
+        assert_int_equal(parsed.poisoned, names[i].poisoned);
+        assert_int_equal(parsed.trusted_bytes, names[i].trusted_bytes);
+    }
+    char text[LIVE_NAME_BYTES];
+    live_name_format(&names[1], text);
+    assert_string_equal(text, "00000007.poisoned-98304.bin");
+    live_name_format(&names[0], text);
+    assert_string_equal(text, "00000001.bin");
+}
+
+static void other_names_are_no_live_files(void **state)
+{
+    static const char *const others[] = {
+        "",
+        ".bin",
+        "1.bin",
+        "0000001.bin",
+        "00000001",
+        "00000001.bin.tmp",
+        "00000001.bin~",
+        "0000000a.bin",
+        "-0000001.bin",
+        "00000001..bin",
+        "00000001.poisoned.bin",
+        "00000001.poisoned-.bin",
+        "00000001.poisoned-x.bin",
+        "00000001.poison-12.bin",
+        "99999999999999999999.bin",
+        "00000001.12.bin",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct live_name parsed;
+        if (live_name_parse(others[i], &parsed))
+            fail_msg("%s was taken for a live file", others[i]);
+    }
+}
+
+/* ---- Appending and rolling ---- */
+
+static void a_reading_is_twelve_bytes_in_the_first_file(void **state)
+{
+    struct live_case *test = *state;
+    struct reading_store *store = live_case_open(test);
+    struct append_result result = live_append_number(store, 3);
+    assert_int_equal(result.accepted, 1);
+    assert_int_equal(result.first_ms, LIVE_START_MS + 3000);
+    assert_int_equal(result.last_ms, LIVE_START_MS + 3000);
+    size_t size;
+    unsigned char *bytes = live_file_bytes(test, "00000001.bin", &size);
+    struct record expected = live_reading(3);
+    assert_int_equal(size, RECORD_BYTES);
+    assert_memory_equal(bytes, &expected, RECORD_BYTES);
+    free(bytes);
+    store->free(store);
+}
+
+static void an_empty_store_makes_no_live_file(void **state)
+{
+    struct live_case *test = *state;
+    struct reading_store *store = live_case_open(test);
+    live_append(store, NULL, 0, HEARTH_OK);
+    size_t count;
+    free(live_everything(store, &count));
+    assert_int_equal(count, 0);
+    store->free(store);
+    assert_int_equal(live_file_count(test), 0);
+}
+
+static void a_batch_is_synced_once(void **state)
+{
+    struct live_case *test = *state;
+    struct record records[100];
+    test->options.files = &test->faults.files;
+    struct reading_store *store = live_case_open(test);
+    for (int i = 0; i < 100; i++)
+        records[i] = live_reading(i);
+    live_append(store, records, 50, HEARTH_OK);
+    int before = test->faults.syncs;
+    live_append(store, records + 50, 50, HEARTH_OK);
+    assert_int_equal(test->faults.syncs, before + 1);
+    live_append(store, records, 100, HEARTH_OK); /* all duplicates: nothing to sync */
+    assert_int_equal(test->faults.syncs, before + 1);
+    store->free(store);
+}
+
+static void a_new_file_is_begun_above_the_size(void **state)
+{
+    struct live_case *test = *state;
+    test->options.live_bytes = 10 * RECORD_BYTES;
+    struct reading_store *store = live_case_open(test);
+    for (int i = 0; i < 25; i++)
+        live_append_number(store, i);
+    assert_true(live_file_exists(test, "00000001.bin"));
+    assert_true(live_file_exists(test, "00000003.bin"));
+    assert_int_equal(live_file_count(test), 3);
+    size_t size, count;
+    free(live_file_bytes(test, "00000002.bin", &size));
+    assert_int_equal(size, 10 * RECORD_BYTES);
+    for (int i = 0; i < 25; i++)
+        assert_int_equal(live_append_number(store, i).duplicate, 1);
+    free(live_everything(store, &count));
+    assert_int_equal(count, 25);
+    store->free(store);
+    store = live_case_open(test);
+    for (int i = 0; i < 30; i++)
+        assert_int_equal(live_append_number(store, i).accepted, i >= 25);
+    store->free(store);
+}
+
+static void a_new_file_is_begun_when_the_day_is_over(void **state)
+{
+    struct live_case *test = *state;
+    struct reading_store *store = live_case_open(test);
+    live_append_number(store, 0);
+    live_append_number(store, 1);
+    assert_int_equal(live_file_count(test), 1);
+    clock_manual_advance_ms(&test->clock, 86400000);
+    live_append_number(store, 2);
+    assert_int_equal(live_file_count(test), 2);
+    size_t size;
+    free(live_file_bytes(test, "00000002.bin", &size));
+    assert_int_equal(size, RECORD_BYTES);
+    store->free(store);
+}
+
+/* The keeper does so when it is idle; the file of the old day is then ready to be sealed. */
+static void an_idle_store_finishes_the_day(void **state)
+{
+    struct live_case *test = *state;
+    struct live_published published = {0};
+    struct live_store *live;
+    struct record record = live_reading(0);
+    struct live_entry entry = {.records = &record, .record_count = 1};
+    struct live_state now;
+    assert_int_equal(live_store_prepare(&test->options, NULL), HEARTH_OK);
+    assert_int_equal(live_store_open(&test->options, &published, &live, NULL), HEARTH_OK);
+    live_store_commit(live, &entry, 1);
+    live_store_tick(live);
+    assert_int_equal(live_file_count(test), 1);
+    clock_manual_advance_ms(&test->clock, 86400000);
+    live_store_tick(live);
+    assert_int_equal(live_file_count(test), 2);
+    live_store_tick(live); /* and then there is nothing to finish */
+    clock_manual_advance_ms(&test->clock, 86400000);
+    live_store_tick(live);
+    assert_int_equal(live_file_count(test), 2);
+    assert_true(live_published_get(&published, &now));
+    assert_int_equal(now.sequence, 2);
+    assert_int_equal(now.synced_bytes, 0);
+    assert_int_equal(now.readings, 1);
+    live_store_close(live);
+}
+
+static void numbers_go_on_after_the_highest_that_stands(void **state)
+{
+    struct live_case *test = *state;
+    struct record record = live_reading(1);
+    test->options.live_bytes = RECORD_BYTES;
+    live_file_write(test, "00000041.bin", &record, sizeof record);
+    struct reading_store *store = live_case_open(test);
+    live_append_number(store, 2);
+    assert_true(live_file_exists(test, "00000042.bin"));
+    store->free(store);
+}
+
+/* ---- Failing ---- */
+
+static void after_a_failed_sync_the_file_is_set_aside_and_the_batch_goes_on(void **state)
+{
+    struct live_case *test = *state;
+    test->options.files = &test->faults.files;
+    struct reading_store *store = live_case_open(test);
+    for (int i = 0; i < 5; i++)
+        live_append_number(store, i);
+    test->faults.kind = FAULT_ERRNO;
+    test->faults.number = EIO;
+    test->faults.fail_at = test->faults.calls + 2; /* write, then sync */
+    assert_int_equal(live_append_number(store, 5).accepted, 1);
+    assert_string_equal(test->faults.log, "fdatasync");
+    assert_false(live_file_exists(test, "00000001.bin"));
+    assert_true(live_file_exists(test, "00000001.poisoned-60.bin"));
+    size_t size, count;
+    free(live_file_bytes(test, "00000002.bin", &size));
+    assert_int_equal(size, RECORD_BYTES);
+    /* What stands in the poisoned file behind what is trusted does not count... */
+    struct record *all = live_everything(store, &count);
+    assert_int_equal(count, 6);
+    free(all);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(live_append_number(store, i).duplicate, 1);
+    store->free(store);
+    /* ...also after a restart. */
+    test->options.files = NULL;
+    store = live_case_open(test);
+    free(live_everything(store, &count));
+    assert_int_equal(count, 6);
+    assert_int_equal(live_append_number(store, 6).accepted, 1);
+    live_expect_nothing_twice(test);
+    store->free(store);
+}
+
+static void a_poisoned_file_is_never_synced_again(void **state)
+{
+    struct live_case *test = *state;
+    test->options.files = &test->faults.files;
+    struct reading_store *store = live_case_open(test);
+    live_append_number(store, 0);
+    test->faults.kind = FAULT_ERRNO;
+    test->faults.number = EIO;
+    test->faults.fail_at = test->faults.calls + 2;
+    int syncs = test->faults.syncs;
+    live_append_number(store, 1);
+    assert_int_equal(test->faults.syncs, syncs + 2); /* the one that failed, the next file's */
+    store->free(store);
+    test->faults.fail_at = 0;
+    syncs = test->faults.syncs;
+    size_t size;
+    free(live_file_bytes(test, "00000001.poisoned-12.bin", &size));
+    store = live_case_open(test);
+    live_append_number(store, 2);
+    size_t again;
+    free(live_file_bytes(test, "00000001.poisoned-12.bin", &again));
+    assert_int_equal(again, size);
+    store->free(store);
+}
+
+static void a_full_disk_is_told_and_goes_away_by_itself(void **state)
+{
+    struct live_case *test = *state;
+    struct record records[40];
+    size_t count, size;
+    test->options.files = &test->faults.files;
+    struct reading_store *store = live_case_open(test);
+    for (int i = 0; i < 40; i++)
+        records[i] = live_reading(i);
+    live_append(store, records, 10, HEARTH_OK);
+    test->faults.full = true;
+    live_append(store, records, 20, HEARTH_DISK_FULL);
+    live_append(store, records, 20, HEARTH_DISK_FULL);
+    free(live_everything(store, &count)); /* reads go on */
+    assert_int_equal(count, 10);
+    /* What was half written was cut back, and the file is good. */
+    free(live_file_bytes(test, "00000001.bin", &size));
+    assert_int_equal(size, 10 * RECORD_BYTES);
+    test->faults.full = false;
+    struct append_result result = live_append(store, records, 40, HEARTH_OK);
+    assert_int_equal(result.accepted, 30);
+    assert_int_equal(result.duplicate, 10);
+    assert_int_equal(live_file_count(test), 1);
+    live_expect_nothing_twice(test);
+    store->free(store);
+}
+
+static void a_full_disk_does_not_keep_a_store_from_opening(void **state)
+{
+    struct live_case *test = *state;
+    size_t count;
+    struct reading_store *store = live_case_open(test);
+    for (int i = 0; i < 10; i++)
+        live_append_number(store, i);
+    store->free(store);
+    unsigned char torn[10 * RECORD_BYTES + 5];
+    size_t size;
+    unsigned char *bytes = live_file_bytes(test, "00000001.bin", &size);
+    memcpy(torn, bytes, size);
+    memset(torn + size, 0x5A, 5);
+    free(bytes);
+    live_file_write(test, "00000001.bin", torn, sizeof torn);
+    test->options.files = &test->faults.files;
+    test->faults.full = true;
+    store = live_case_open(test);
+    free(live_everything(store, &count));
+    assert_int_equal(count, 10);
+    struct record record = live_reading(10);
+    live_append(store, &record, 1, HEARTH_DISK_FULL);
+    test->faults.full = false;
+    live_append(store, &record, 1, HEARTH_OK);
+    /* The torn file could not be cut without its tail in the quarantine: it was finished. */
+    assert_true(live_file_exists(test, "00000002.bin"));
+    store->free(store);
+    assert_int_equal(live_quarantine_lines(test), 0);
+    store = live_case_open(test); /* now there is room */
+    assert_int_equal(live_quarantine_lines(test), 1);
+    free(live_everything(store, &count));
+    assert_int_equal(count, 11);
+    store->free(store);
+}
+
+/* ---- The lock ---- */
+
+static void the_second_keeper_is_told_who_holds_the_store(void **state)
+{
+    struct live_case *test = *state;
+    struct error_record error = {0};
+    char expected[64];
+    struct reading_store *store = live_case_open(test);
+    assert_null(embedded_store_local_with(&test->options, &error));
+    assert_int_equal(error.code, HEARTH_LOCKED);
+    snprintf(expected, sizeof expected, "locked by test_live_file, pid %ld, since 2",
+             (long)getpid());
+    assert_non_null(strstr(error.detail, expected));
+    assert_non_null(strstr(error.detail, test->options.directory));
+    store->free(store);
+    store = live_case_open(test);
+    store->free(store);
+}
+
+static void the_lock_goes_with_a_killed_process(void **state)
+{
+    struct live_case *test = *state;
+    struct error_record error = {0};
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        struct reading_store *held = embedded_store_local_with(&test->options, NULL);
+        if (held && write(ready[1], "x", 1) == 1)
+            pause();
+        _exit(1);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_null(embedded_store_local_with(&test->options, &error));
+    assert_int_equal(error.code, HEARTH_LOCKED);
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    struct reading_store *store = live_case_open(test);
+    store->free(store);
+    close(ready[0]);
+    close(ready[1]);
+}
+
+static bool wait_a_little(void *context)
+{
+    return --*(int *)context > 0;
+}
+
+static void a_lock_is_waited_for_as_long_as_its_taker_wants(void **state)
+{
+    struct live_case *test = *state;
+    struct store_lock first, second;
+    int patience = 10;
+    assert_int_equal(store_lock_take(&first, test->directory, &clock_system, NULL, NULL, NULL),
+                     HEARTH_OK);
+    assert_int_equal(
+        store_lock_take(&second, test->directory, &clock_system, wait_a_little, &patience, NULL),
+        HEARTH_LOCKED);
+    assert_int_equal(patience, 0);
+    store_lock_release(&first);
+    patience = 10;
+    assert_int_equal(
+        store_lock_take(&second, test->directory, &clock_system, wait_a_little, &patience, NULL),
+        HEARTH_OK);
+    assert_int_equal(patience, 10);
+    store_lock_release(&second);
+}
+
+#define LIVE_STORY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_of_live_files_come_back_as_they_went),
+        cmocka_unit_test(other_names_are_no_live_files),
+        LIVE_STORY(a_reading_is_twelve_bytes_in_the_first_file),
+        LIVE_STORY(an_empty_store_makes_no_live_file),
+        LIVE_STORY(a_batch_is_synced_once),
+        LIVE_STORY(a_new_file_is_begun_above_the_size),
+        LIVE_STORY(a_new_file_is_begun_when_the_day_is_over),
+        LIVE_STORY(an_idle_store_finishes_the_day),
+        LIVE_STORY(numbers_go_on_after_the_highest_that_stands),
+        LIVE_STORY(after_a_failed_sync_the_file_is_set_aside_and_the_batch_goes_on),
+        LIVE_STORY(a_poisoned_file_is_never_synced_again),
+        LIVE_STORY(a_full_disk_is_told_and_goes_away_by_itself),
+        LIVE_STORY(a_full_disk_does_not_keep_a_store_from_opening),
+        LIVE_STORY(the_second_keeper_is_told_who_holds_the_store),
+        LIVE_STORY(the_lock_goes_with_a_killed_process),
+        LIVE_STORY(a_lock_is_waited_for_as_long_as_its_taker_wants),
+    };
+    return cmocka_run_group_tests_name("live files", tests, NULL, NULL);
+}
