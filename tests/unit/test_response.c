@@ -1,0 +1,722 @@
+/*
+ * test_response.c - the response builder: its two states, what it holds back, what it refuses, and
+ * the answers for errors.
+ */
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/core/memory.h"
+#include "hearth/limits.h"
+#include "support.h"
+
+/* One answer and all it hangs on. */
+static struct {
+    struct arena *arena;
+    struct test_sink sink;
+    struct response response;
+    struct request request;
+} test;
+
+static void begin(bool for_head)
+{
+    response_init(&test.response, test.arena, &test.sink.sink, for_head);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    test.arena = arena_new(LIMIT_ARENA_BYTES);
+    if (!test.arena)
+        return -1;
+    test_sink_init(&test.sink);
+    begin(false);
+    struct test_request input = {.method = "GET", .target = "/a"};
+    return test_parse(test.arena, &input, &test.request) == HEARTH_OK ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    memory_fail_after(-1);
+    test_sink_clean(&test.sink);
+    arena_free(test.arena);
+    return 0;
+}
+
+/* A second answer in one test. */
+static void again(bool for_head)
+{
+    test_sink_clean(&test.sink);
+    test_sink_init(&test.sink);
+    begin(for_head);
+}
+
+#define ok(call)     assert_int_equal(call, HEARTH_OK)
+#define misuse(call) assert_int_equal(call, HEARTH_MISUSE)
+
+static struct view filled(size_t length)
+{
+    static char bytes[64 * 1024];
+    memset(bytes, 'x', sizeof bytes);
+    assert_true(length <= sizeof bytes);
+    return view_from(bytes, length);
+}
+
+/* ---- The usual ways ---- */
+
+static void a_short_answer_gets_its_length(void **state)
+{
+    (void)state;
+    ok(response_set_status(&test.response, 201));
+    ok(response_add_header(&test.response, VIEW("Content-Type"), VIEW("text/plain")));
+    ok(response_write(&test.response, VIEW("one ")));
+    ok(response_write_format(&test.response, "%s %d", "two", 3));
+    assert_int_equal(test.sink.heads, 0);
+    ok(response_finish(&test.response));
+    assert_int_equal(test.sink.heads, 1);
+    assert_int_equal(test.sink.status, 201);
+    assert_int_equal(test.sink.content_length, 9);
+    assert_string_equal(test_sink_body(&test.sink), "one two 3");
+    assert_string_equal(test_sink_header(&test.sink, "content-type"), "text/plain");
+    assert_int_equal(test.sink.finishes, 1);
+    assert_int_equal(test.sink.aborts, 0);
+    assert_int_equal(test.response.state, RESPONSE_FINISHED);
+}
+
+static void what_is_sent_at_once_has_all(void **state)
+{
+    (void)state;
+    ok(response_send(&test.response, 404, VIEW("text/plain"), VIEW("gone")));
+    assert_int_equal(test.sink.status, 404);
+    assert_int_equal(test.sink.content_length, 4);
+    assert_string_equal(test_sink_body(&test.sink), "gone");
+    assert_string_equal(test_sink_header(&test.sink, "Content-Type"), "text/plain");
+    assert_int_equal(test.sink.finishes, 1);
+    again(false);
+    ok(response_send(&test.response, 204, VIEW_NONE, VIEW_NONE));
+    assert_int_equal(test.sink.content_length, -1);
+    assert_null(test_sink_header(&test.sink, "Content-Type"));
+    again(false);
+    misuse(response_send(&test.response, 204, VIEW_NONE, VIEW("x")));
+    assert_int_equal(test.response.state, RESPONSE_HEAD);
+}
+
+static void an_empty_answer_has_the_length_zero(void **state)
+{
+    (void)state;
+    ok(response_finish(&test.response));
+    assert_int_equal(test.sink.status, 200);
+    assert_int_equal(test.sink.content_length, 0);
+    assert_int_equal(test.sink.body.length, 0);
+}
+
+static void an_answer_as_long_as_the_hold_gets_a_length_and_a_longer_one_none(void **state)
+{
+    (void)state;
+    ok(response_write(&test.response, filled(LIMIT_RESPONSE_HOLD - 1)));
+    ok(response_write(&test.response, VIEW("y")));
+    assert_int_equal(test.sink.heads, 0);
+    ok(response_finish(&test.response));
+    assert_int_equal(test.sink.content_length, LIMIT_RESPONSE_HOLD);
+    assert_int_equal(test.sink.body.length, LIMIT_RESPONSE_HOLD);
+    again(false);
+    ok(response_write(&test.response, filled(LIMIT_RESPONSE_HOLD)));
+    assert_int_equal(test.sink.heads, 0);
+    ok(response_write(&test.response, VIEW("y")));
+    assert_int_equal(test.sink.heads, 1);
+    ok(response_finish(&test.response));
+    assert_int_equal(test.sink.content_length, -1);
+    assert_int_equal(test.sink.body.length, LIMIT_RESPONSE_HOLD + 1);
+    assert_int_equal(test.sink.body.data[LIMIT_RESPONSE_HOLD], 'y');
+}
+
+static void one_large_write_goes_straight_through(void **state)
+{
+    (void)state;
+    ok(response_write(&test.response, filled(LIMIT_RESPONSE_HOLD + 1)));
+    assert_int_equal(test.sink.heads, 1);
+    assert_int_equal(test.sink.body.length, LIMIT_RESPONSE_HOLD + 1);
+    ok(response_finish(&test.response));
+}
+
+static void bytes_of_all_sizes_arrive_in_order(void **state)
+{
+    (void)state;
+    struct buffer expected;
+    buffer_init(&expected, 1 << 20);
+    for (size_t i = 0; i < 400; i++) {
+        char piece[128];
+        size_t length = i * 37 % sizeof piece;
+        memset(piece, (int)('a' + i % 26), sizeof piece);
+        buffer_append(&expected, view_from(piece, length));
+        ok(response_write(&test.response, view_from(piece, length)));
+    }
+    ok(response_finish(&test.response));
+    assert_true(view_equal(buffer_view(&test.sink.body), buffer_view(&expected)));
+    buffer_clean(&expected);
+}
+
+static void a_long_format_is_not_cut(void **state)
+{
+    (void)state;
+    ok(response_write_format(&test.response, "%.*s|", VIEW_ARGUMENTS(filled(511))));
+    ok(response_write_format(&test.response, "%.*s|", VIEW_ARGUMENTS(filled(30000))));
+    ok(response_finish(&test.response));
+    assert_int_equal(test.sink.body.length, 512 + 30001);
+    assert_int_equal(test.sink.body.data[511], '|');
+    assert_int_equal(test.sink.body.data[512 + 30000], '|');
+}
+
+static void flushing_sends_what_there_is(void **state)
+{
+    (void)state;
+    ok(response_write(&test.response, VIEW("abc")));
+    ok(response_flush(&test.response));
+    assert_int_equal(test.sink.heads, 1);
+    assert_int_equal(test.sink.content_length, -1);
+    assert_string_equal(test_sink_body(&test.sink), "abc");
+    assert_int_equal(test.sink.flushes, 1);
+    ok(response_write(&test.response, VIEW("d")));
+    assert_string_equal(test_sink_body(&test.sink), "abcd");
+    ok(response_finish(&test.response));
+    /* A sink without buffers has nothing to flush. */
+    again(false);
+    test.sink.sink.flush = NULL;
+    ok(response_flush(&test.response));
+    assert_int_equal(test.sink.heads, 1);
+}
+
+/* ---- Stated lengths ---- */
+
+static void a_stated_length_sends_the_head_with_the_first_byte(void **state)
+{
+    (void)state;
+    ok(response_set_length(&test.response, 5));
+    ok(response_write(&test.response, VIEW("ab")));
+    assert_int_equal(test.sink.heads, 1);
+    assert_int_equal(test.sink.content_length, 5);
+    ok(response_write(&test.response, VIEW("cde")));
+    ok(response_finish(&test.response));
+    assert_string_equal(test_sink_body(&test.sink), "abcde");
+}
+
+static void more_than_stated_is_misuse_and_nothing_of_it_is_sent(void **state)
+{
+    (void)state;
+    ok(response_set_length(&test.response, 3));
+    misuse(response_write(&test.response, VIEW("abcd")));
+    assert_int_equal(test.sink.heads, 0);
+    assert_int_equal(test.response.state, RESPONSE_HEAD);
+    ok(response_write(&test.response, VIEW("ab")));
+    misuse(response_write(&test.response, VIEW("cd")));
+    ok(response_write(&test.response, VIEW("c")));
+    misuse(response_write(&test.response, VIEW("d")));
+    ok(response_write(&test.response, VIEW("")));
+    ok(response_finish(&test.response));
+    assert_string_equal(test_sink_body(&test.sink), "abc");
+}
+
+static void fewer_than_stated_aborts(void **state)
+{
+    (void)state;
+    ok(response_set_length(&test.response, 3));
+    ok(response_write(&test.response, VIEW("ab")));
+    misuse(response_finish(&test.response));
+    assert_int_equal(test.sink.aborts, 1);
+    assert_int_equal(test.sink.finishes, 0);
+    assert_int_equal(test.response.state, RESPONSE_ABORTED);
+    again(false);
+    ok(response_set_length(&test.response, 1));
+    misuse(response_finish(&test.response));
+    assert_int_equal(test.sink.heads, 0);
+    assert_int_equal(test.sink.aborts, 1);
+}
+
+static void a_length_must_be_expressible(void **state)
+{
+    (void)state;
+    misuse(response_set_length(&test.response, UINT64_MAX));
+    ok(response_set_length(&test.response, INT64_MAX));
+}
+
+/* ---- HEAD, 204, 304 ---- */
+
+static void head_counts_and_sends_nothing(void **state)
+{
+    (void)state;
+    begin(true);
+    ok(response_write(&test.response, VIEW("abc")));
+    ok(response_finish(&test.response));
+    assert_int_equal(test.sink.content_length, 3);
+    assert_int_equal(test.sink.body.length, 0);
+    again(true);
+    ok(response_set_length(&test.response, 1000));
+    ok(response_write(&test.response, filled(600)));
+    ok(response_write(&test.response, filled(400)));
+    misuse(response_write(&test.response, VIEW("x")));
+    ok(response_finish(&test.response));
+    assert_int_equal(test.sink.content_length, 1000);
+    assert_int_equal(test.sink.body.length, 0);
+}
+
+static void head_may_leave_the_body_out(void **state)
+{
+    (void)state;
+    begin(true);
+    ok(response_set_length(&test.response, 1000));
+    ok(response_finish(&test.response));
+    assert_int_equal(test.sink.content_length, 1000);
+    again(true);
+    ok(response_finish(&test.response));
+    assert_int_equal(test.sink.content_length, -1);
+}
+
+static void head_of_a_long_answer_is_as_get_would_send_it(void **state)
+{
+    (void)state;
+    begin(true);
+    ok(response_write(&test.response, filled(LIMIT_RESPONSE_HOLD)));
+    assert_int_equal(test.sink.heads, 0);
+    ok(response_write(&test.response, VIEW("x")));
+    assert_int_equal(test.sink.heads, 1);
+    ok(response_finish(&test.response));
+    assert_int_equal(test.sink.content_length, -1);
+    assert_int_equal(test.sink.body.length, 0);
+}
+
+static void no_content_and_not_modified_have_no_body(void **state)
+{
+    (void)state;
+    static const int statuses[] = {204, 304};
+    for (size_t i = 0; i < 2; i++) {
+        again(false);
+        ok(response_set_status(&test.response, statuses[i]));
+        misuse(response_write(&test.response, VIEW("x")));
+        ok(response_finish(&test.response));
+        assert_int_equal(test.sink.status, statuses[i]);
+        assert_int_equal(test.sink.content_length, -1);
+        again(false);
+        ok(response_set_length(&test.response, 10));
+        ok(response_set_status(&test.response, statuses[i]));
+        ok(response_finish(&test.response));
+        assert_int_equal(test.sink.content_length, -1);
+        assert_int_equal(test.sink.aborts, 0);
+    }
+}
+
+/* ---- Refusals ---- */
+
+static void the_head_is_closed_by_the_body(void **state)
+{
+    (void)state;
+    ok(response_write(&test.response, VIEW("")));
+    assert_int_equal(test.response.state, RESPONSE_BODY);
+    misuse(response_set_status(&test.response, 404));
+    misuse(response_add_header(&test.response, VIEW("A"), VIEW("b")));
+    misuse(response_set_header(&test.response, VIEW("A"), VIEW("b")));
+    misuse(response_set_length(&test.response, 3));
+    misuse(response_send(&test.response, 200, VIEW("text/plain"), VIEW("x")));
+    ok(response_write(&test.response, VIEW("abc")));
+    ok(response_finish(&test.response));
+    assert_int_equal(test.sink.status, 200);
+    assert_int_equal(test.sink.headers.length, 0);
+    assert_string_equal(test_sink_body(&test.sink), "abc");
+}
+
+static void nothing_follows_the_end(void **state)
+{
+    (void)state;
+    ok(response_send(&test.response, 200, VIEW("text/plain"), VIEW("abc")));
+    misuse(response_write(&test.response, VIEW("x")));
+    misuse(response_write_format(&test.response, "x"));
+    misuse(response_flush(&test.response));
+    misuse(response_finish(&test.response));
+    misuse(response_restart(&test.response));
+    misuse(response_set_status(&test.response, 500));
+    response_abort(&test.response);
+    assert_int_equal(test.sink.finishes, 1);
+    assert_int_equal(test.sink.aborts, 0);
+    assert_string_equal(test_sink_body(&test.sink), "abc");
+    again(false);
+    response_abort(&test.response);
+    response_abort(&test.response);
+    misuse(response_write(&test.response, VIEW("x")));
+    misuse(response_finish(&test.response));
+    misuse(response_restart(&test.response));
+    assert_int_equal(test.sink.aborts, 1);
+    assert_int_equal(test.sink.heads, 0);
+}
+
+static void statuses_are_final_ones(void **state)
+{
+    (void)state;
+    static const int bad[] = {-1, 0, 99, 100, 101, 199, 1000};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        misuse(response_set_status(&test.response, bad[i]));
+    assert_int_equal(test.response.head.status, 200);
+    ok(response_set_status(&test.response, 599));
+}
+
+static void no_header_smuggles_another(void **state)
+{
+    (void)state;
+    static const struct pair bad[] = {
+        {{"X-A", 3}, {"a\r\nSet-Cookie: x", 16}},
+        {{"X-A", 3}, {"a\nb", 3}},
+        {{"X-A", 3}, {"a\rb", 3}},
+        {{"X-A", 3}, {"a\0b", 3}},
+        {{"X-A", 3}, {"a\x7f", 2}},
+        {{"X A", 3}, {"a", 1}},
+        {{"X-A:", 4}, {"a", 1}},
+        {{"X-A\r\nB", 6}, {"a", 1}},
+        {{"", 0}, {"a", 1}},
+        {{"Content-Length", 14}, {"3", 1}},
+        {{"content-LENGTH", 14}, {"3", 1}},
+        {{"Transfer-Encoding", 17}, {"chunked", 7}},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        misuse(response_add_header(&test.response, bad[i].name, bad[i].value));
+        misuse(response_set_header(&test.response, bad[i].name, bad[i].value));
+    }
+    assert_int_equal(test.response.head.headers.count, 0);
+    ok(response_add_header(&test.response, VIEW("X-A"), VIEW(" \ta\tb \xc3\xa9 ")));
+    ok(response_add_header(&test.response, VIEW("X-Empty"), VIEW("")));
+    ok(response_finish(&test.response));
+    assert_string_equal(test_sink_header(&test.sink, "X-A"), "a\tb \xc3\xa9");
+    assert_string_equal(test_sink_header(&test.sink, "X-Empty"), "");
+}
+
+static void setting_replaces_every_header_of_the_name(void **state)
+{
+    (void)state;
+    ok(response_add_header(&test.response, VIEW("Link"), VIEW("1")));
+    ok(response_add_header(&test.response, VIEW("Vary"), VIEW("Accept")));
+    ok(response_add_header(&test.response, VIEW("link"), VIEW("2")));
+    assert_true(response_has_header(&test.response, VIEW("LINK")));
+    misuse(response_set_header(&test.response, VIEW("Link"), VIEW("a\nb")));
+    assert_int_equal(test.response.head.headers.count, 3);
+    ok(response_set_header(&test.response, VIEW("LINK"), VIEW("3")));
+    assert_false(response_has_header(&test.response, VIEW("Lin")));
+    ok(response_finish(&test.response));
+    assert_true(view_equal(buffer_view(&test.sink.headers), VIEW("Vary: Accept\nLINK: 3\n")));
+}
+
+static void header_texts_are_copied(void **state)
+{
+    (void)state;
+    char name[] = "X-A", value[] = "b";
+    ok(response_add_header(&test.response, view_of(name), view_of(value)));
+    name[2] = 'Z';
+    value[0] = 'z';
+    ok(response_finish(&test.response));
+    assert_string_equal(test_sink_header(&test.sink, "X-A"), "b");
+}
+
+static void there_is_room_for_so_many_headers_and_no_more(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < LIMIT_RESPONSE_HEADERS; i++)
+        ok(response_add_header(&test.response, VIEW("X-A"), VIEW("b")));
+    misuse(response_add_header(&test.response, VIEW("X-A"), VIEW("b")));
+    misuse(response_set_header(&test.response, VIEW("X-B"), VIEW("b")));
+    ok(response_set_header(&test.response, VIEW("X-A"), VIEW("c")));
+    assert_int_equal(test.response.head.headers.count, 1);
+}
+
+static void a_restart_forgets_all(void **state)
+{
+    (void)state;
+    ok(response_set_status(&test.response, 500));
+    ok(response_add_header(&test.response, VIEW("X-A"), VIEW("b")));
+    ok(response_write(&test.response, filled(3000)));
+    ok(response_restart(&test.response));
+    ok(response_write(&test.response, VIEW("new")));
+    ok(response_finish(&test.response));
+    assert_int_equal(test.sink.status, 200);
+    assert_int_equal(test.sink.headers.length, 0);
+    assert_int_equal(test.sink.content_length, 3);
+    assert_string_equal(test_sink_body(&test.sink), "new");
+    again(false);
+    ok(response_set_length(&test.response, 4));
+    ok(response_restart(&test.response));
+    ok(response_write(&test.response, VIEW("new")));
+    ok(response_finish(&test.response));
+    assert_int_equal(test.sink.content_length, 3);
+}
+
+static void what_went_out_cannot_be_taken_back(void **state)
+{
+    (void)state;
+    ok(response_write(&test.response, VIEW("abc")));
+    ok(response_flush(&test.response));
+    misuse(response_restart(&test.response));
+    ok(response_finish(&test.response));
+    assert_string_equal(test_sink_body(&test.sink), "abc");
+}
+
+/* ---- A sink that fails ---- */
+
+static void what_the_sink_says_sticks_and_ends_in_an_abort(void **state)
+{
+    (void)state;
+    test.sink.fail_write = HEARTH_CLIENT_GONE;
+    ok(response_write(&test.response, VIEW("held")));
+    assert_int_equal(response_flush(&test.response), HEARTH_CLIENT_GONE);
+    test.sink.fail_write = HEARTH_OK;
+    assert_int_equal(response_write(&test.response, VIEW("x")), HEARTH_CLIENT_GONE);
+    assert_int_equal(response_flush(&test.response), HEARTH_CLIENT_GONE);
+    assert_true(response_client_gone(&test.response));
+    assert_int_equal(response_finish(&test.response), HEARTH_CLIENT_GONE);
+    assert_int_equal(test.sink.aborts, 1);
+    assert_int_equal(test.sink.finishes, 0);
+    assert_int_equal(test.sink.body.length, 0);
+}
+
+static void a_head_that_cannot_be_sent_fails_the_write(void **state)
+{
+    (void)state;
+    test.sink.fail_head = HEARTH_IO;
+    ok(response_set_length(&test.response, 3));
+    assert_int_equal(response_write(&test.response, VIEW("abc")), HEARTH_IO);
+    assert_int_equal(response_finish(&test.response), HEARTH_IO);
+    assert_int_equal(test.sink.heads, 1);
+    assert_int_equal(test.sink.aborts, 1);
+}
+
+static void the_sink_knows_whether_the_client_is_there(void **state)
+{
+    (void)state;
+    assert_false(response_client_gone(&test.response));
+    test.sink.gone = true;
+    assert_true(response_client_gone(&test.response));
+    test.sink.sink.client_gone = NULL;
+    assert_false(response_client_gone(&test.response));
+}
+
+static void without_memory_headers_are_refused_and_bytes_are_not(void **state)
+{
+    (void)state;
+    struct arena *tight = arena_new(64);
+    response_init(&test.response, tight, &test.sink.sink, false);
+    assert_int_equal(response_add_header(&test.response, VIEW("X-A"), VIEW("b")), HEARTH_NO_MEMORY);
+    assert_int_equal(test.response.head.headers.count, 0);
+    /* There is no room to hold anything back, so nothing is. */
+    ok(response_write(&test.response, VIEW("abc")));
+    assert_string_equal(test_sink_body(&test.sink), "abc");
+    ok(response_finish(&test.response));
+    assert_int_equal(test.sink.content_length, -1);
+    arena_free(tight);
+}
+
+/* ---- Answers for errors ---- */
+
+static struct json_object *problem(void)
+{
+    struct json_object *document = json_tokener_parse(test_sink_body(&test.sink));
+    assert_non_null(document);
+    return document;
+}
+
+static const char *member(struct json_object *document, const char *key)
+{
+    struct json_object *value;
+    return json_object_object_get_ex(document, key, &value) ? json_object_get_string(value) : NULL;
+}
+
+static const struct pairs none = {NULL, 0};
+
+static void an_error_becomes_a_problem_document(void **state)
+{
+    (void)state;
+    (void)request_fail(&test.request, HEARTH_BAD_BODY, "line %d has a \"quote\"", 3);
+    response_error(&test.response, &test.request, HEARTH_BAD_BODY, false, none);
+    assert_int_equal(test.sink.status, 400);
+    assert_string_equal(test_sink_header(&test.sink, "Content-Type"), "application/problem+json");
+    assert_string_equal(test_sink_header(&test.sink, "Cache-Control"), "no-store");
+    assert_int_equal(test.sink.content_length, test.sink.body.length);
+    struct json_object *document = problem();
+    assert_string_equal(member(document, "type"), "about:blank");
+    assert_string_equal(member(document, "title"), "Bad body");
+    assert_string_equal(member(document, "status"), "400");
+    assert_string_equal(member(document, "detail"), "line 3 has a \"quote\"");
+    assert_string_equal(member(document, "request_id"),
+                        arena_copy(test.arena, test.request.request_id).data);
+    json_object_put(document);
+    assert_int_equal(test.sink.finishes, 1);
+}
+
+static void an_internal_detail_stays_inside(void **state)
+{
+    (void)state;
+    (void)request_fail_internal(&test.request, HEARTH_IO, 5, "/var/lib/hearth/secret");
+    response_error(&test.response, &test.request, HEARTH_IO, false, none);
+    assert_int_equal(test.sink.status, 503);
+    assert_null(strstr(test_sink_body(&test.sink), "secret"));
+    again(false);
+    response_error(&test.response, &test.request, HEARTH_IO, true, none);
+    assert_null(strstr(test_sink_body(&test.sink), "secret"));
+    /* A detail that was about another error is not about this one. */
+    again(false);
+    (void)request_fail(&test.request, HEARTH_BAD_BODY, "about the body");
+    response_error(&test.response, &test.request, HEARTH_NOT_FOUND, false, none);
+    assert_null(strstr(test_sink_body(&test.sink), "about the body"));
+}
+
+static void people_get_a_page(void **state)
+{
+    (void)state;
+    (void)request_fail(&test.request, HEARTH_NOT_FOUND, "no <script>alert(1)</script> here");
+    response_error(&test.response, &test.request, HEARTH_NOT_FOUND, true, none);
+    const char *body = test_sink_body(&test.sink);
+    assert_int_equal(test.sink.status, 404);
+    assert_string_equal(test_sink_header(&test.sink, "Content-Type"), "text/html; charset=utf-8");
+    assert_non_null(test_sink_header(&test.sink, "Content-Security-Policy"));
+    assert_non_null(strstr(body, "<title>Not found</title>"));
+    assert_non_null(strstr(body, "no &lt;script&gt;alert(1)&lt;/script&gt; here"));
+    assert_null(strstr(body, "<script"));
+    assert_null(strstr(body, "http://"));
+    assert_null(strstr(body, "https://"));
+    assert_non_null(strstr(body, arena_copy(test.arena, test.request.request_id).data));
+}
+
+static void some_errors_have_headers_of_their_own(void **state)
+{
+    (void)state;
+    response_error(&test.response, &test.request, HEARTH_BUSY, false, none);
+    assert_int_equal(test.sink.status, 503);
+    assert_string_equal(test_sink_header(&test.sink, "Retry-After"), "1");
+    again(false);
+    response_error(&test.response, &test.request, HEARTH_DISK_FULL, false, none);
+    assert_string_equal(test_sink_header(&test.sink, "Retry-After"), "5");
+    again(false);
+    response_error(&test.response, &test.request, HEARTH_UNAUTHORIZED, false, none);
+    assert_int_equal(test.sink.status, 401);
+    assert_string_equal(test_sink_header(&test.sink, "WWW-Authenticate"),
+                        "Bearer realm=\"hearth\"");
+    again(false);
+    struct pair extra[] = {{VIEW("Retry-After"), VIEW("30")}, {VIEW("X-A"), VIEW("b")}};
+    response_error(&test.response, &test.request, HEARTH_BUSY, false, (struct pairs){extra, 2});
+    assert_string_equal(test_sink_header(&test.sink, "Retry-After"), "30");
+    assert_string_equal(test_sink_header(&test.sink, "X-A"), "b");
+}
+
+static void what_a_handler_said_about_its_error_is_kept(void **state)
+{
+    (void)state;
+    ok(response_add_header(&test.response, VIEW("Retry-After"), VIEW("7")));
+    ok(response_add_header(&test.response, VIEW("Allow"), VIEW("GET")));
+    ok(response_add_header(&test.response, VIEW("Set-Cookie"), VIEW("a=b")));
+    ok(response_add_header(&test.response, VIEW("Content-Type"), VIEW("image/png")));
+    ok(response_set_length(&test.response, 99999));
+    response_error(&test.response, &test.request, HEARTH_UNAVAILABLE, false, none);
+    assert_string_equal(test_sink_header(&test.sink, "Retry-After"), "7");
+    assert_string_equal(test_sink_header(&test.sink, "Allow"), "GET");
+    assert_null(test_sink_header(&test.sink, "Set-Cookie"));
+    assert_string_equal(test_sink_header(&test.sink, "Content-Type"), "application/problem+json");
+    assert_int_equal(test.sink.content_length, test.sink.body.length);
+}
+
+static void an_error_after_the_head_breaks_the_answer(void **state)
+{
+    (void)state;
+    ok(response_write(&test.response, filled(LIMIT_RESPONSE_HOLD + 1)));
+    response_error(&test.response, &test.request, HEARTH_IO, false, none);
+    assert_int_equal(test.sink.heads, 1);
+    assert_int_equal(test.sink.status, 200);
+    assert_int_equal(test.sink.aborts, 1);
+    assert_int_equal(test.sink.finishes, 0);
+    assert_int_equal(test.sink.body.length, LIMIT_RESPONSE_HOLD + 1);
+    /* What is still held can be taken back. */
+    again(false);
+    ok(response_write(&test.response, filled(LIMIT_RESPONSE_HOLD)));
+    response_error(&test.response, &test.request, HEARTH_IO, false, none);
+    assert_int_equal(test.sink.status, 503);
+    assert_int_equal(test.sink.aborts, 0);
+}
+
+static void an_error_for_head_has_a_length_and_no_body(void **state)
+{
+    (void)state;
+    begin(true);
+    response_error(&test.response, &test.request, HEARTH_NOT_FOUND, false, none);
+    assert_int_equal(test.sink.status, 404);
+    assert_int_equal(test.sink.body.length, 0);
+    assert_true(test.sink.content_length > 50);
+}
+
+static void an_error_is_answered_without_any_memory(void **state)
+{
+    (void)state;
+    struct arena *tight = arena_new(64);
+    response_init(&test.response, tight, &test.sink.sink, false);
+    response_error(&test.response, &test.request, HEARTH_NO_MEMORY, true, none);
+    assert_int_equal(test.sink.status, 503);
+    assert_string_equal(test_sink_header(&test.sink, "Content-Type"), "application/problem+json");
+    assert_string_equal(test_sink_header(&test.sink, "Retry-After"), "5");
+    assert_int_equal(test.sink.content_length, test.sink.body.length);
+    struct json_object *document = problem();
+    assert_string_equal(member(document, "status"), "503");
+    json_object_put(document);
+    assert_int_equal(test.sink.finishes, 1);
+    arena_free(tight);
+}
+
+static void every_error_has_an_answer(void **state)
+{
+    (void)state;
+    for (int code = HEARTH_BAD_REQUEST; code < HEARTH_ERROR_COUNT; code++) {
+        again(false);
+        response_error(&test.response, &test.request, (enum hearth_error)code, code % 2, none);
+        assert_int_equal(test.sink.status, error_http_status((enum hearth_error)code));
+        assert_int_equal(test.sink.finishes, 1);
+        assert_true(test.sink.body.length > 0);
+    }
+}
+
+#define story(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        story(a_short_answer_gets_its_length),
+        story(what_is_sent_at_once_has_all),
+        story(an_empty_answer_has_the_length_zero),
+        story(an_answer_as_long_as_the_hold_gets_a_length_and_a_longer_one_none),
+        story(one_large_write_goes_straight_through),
+        story(bytes_of_all_sizes_arrive_in_order),
+        story(a_long_format_is_not_cut),
+        story(flushing_sends_what_there_is),
+        story(a_stated_length_sends_the_head_with_the_first_byte),
+        story(more_than_stated_is_misuse_and_nothing_of_it_is_sent),
+        story(fewer_than_stated_aborts),
+        story(a_length_must_be_expressible),
+        story(head_counts_and_sends_nothing),
+        story(head_may_leave_the_body_out),
+        story(head_of_a_long_answer_is_as_get_would_send_it),
+        story(no_content_and_not_modified_have_no_body),
+        story(the_head_is_closed_by_the_body),
+        story(nothing_follows_the_end),
+        story(statuses_are_final_ones),
+        story(no_header_smuggles_another),
+        story(setting_replaces_every_header_of_the_name),
+        story(header_texts_are_copied),
+        story(there_is_room_for_so_many_headers_and_no_more),
+        story(a_restart_forgets_all),
+        story(what_went_out_cannot_be_taken_back),
+        story(what_the_sink_says_sticks_and_ends_in_an_abort),
+        story(a_head_that_cannot_be_sent_fails_the_write),
+        story(the_sink_knows_whether_the_client_is_there),
+        story(without_memory_headers_are_refused_and_bytes_are_not),
+        story(an_error_becomes_a_problem_document),
+        story(an_internal_detail_stays_inside),
+        story(people_get_a_page),
+        story(some_errors_have_headers_of_their_own),
+        story(what_a_handler_said_about_its_error_is_kept),
+        story(an_error_after_the_head_breaks_the_answer),
+        story(an_error_for_head_has_a_length_and_no_body),
+        story(an_error_is_answered_without_any_memory),
+        story(every_error_has_an_answer),
+    };
+    return cmocka_run_group_tests_name("response", tests, NULL, NULL);
+}
