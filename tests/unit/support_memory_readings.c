@@ -29,12 +29,26 @@ static void keep_rejected(struct memory_readings *memory, enum record_reject rea
     assert_int_equal(buffer_append(&kept->raw, raw), HEARTH_OK);
 }
 
+/* Where the record belongs. */
+static size_t place_of(const struct memory_readings *memory, const struct record *record)
+{
+    size_t low = 0, high = memory->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memcmp(&memory->records[middle], record, sizeof *record) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* What decides whether two are the same is the front of a record, so they stand side by side. */
 static bool stands(const struct memory_readings *memory, const struct record *record)
 {
-    for (size_t i = 0; i < memory->count; i++)
-        if (record_same(&memory->records[i], record))
-            return true;
-    return false;
+    size_t place = place_of(memory, record);
+    return (place > 0 && record_same(&memory->records[place - 1], record)) ||
+           (place < memory->count && record_same(&memory->records[place], record));
 }
 
 static void insert(struct memory_readings *memory, const struct record *record)
@@ -45,12 +59,11 @@ static void insert(struct memory_readings *memory, const struct record *record)
         assert_non_null(grown);
         memory->records = grown;
     }
-    size_t place = memory->count++;
-    while (place > 0 && memcmp(&memory->records[place - 1], record, sizeof *record) > 0) {
-        memory->records[place] = memory->records[place - 1];
-        place--;
-    }
+    size_t place = place_of(memory, record);
+    memmove(memory->records + place + 1, memory->records + place,
+            (memory->count - place) * sizeof *record);
     memory->records[place] = *record;
+    memory->count++;
 }
 
 static void append_one(struct memory_readings *memory, const struct record *record,
