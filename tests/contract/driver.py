@@ -10,13 +10,15 @@ A case:
   name, topic   what it shows, and under which heading it stands in the published table
   lossy         true where a front may lose it; what it makes of it then stands in the table
   carriers      names of the carriers it is for, where it does not concern all
+  times         how often it is sent, where the outcome is a matter of timing; the worst one counts
   request       method, target, headers [[name, value]...] (Host is added unless one stands there),
                 body, chunked, expect_continue
   body          {"text"}, {"base64"}, {"every_byte": times} or {"fill": bytes}
   expect        what is named is compared, all else may be anything:
                 status; headers {name: value, or null for absent}; text; body_bytes;
-                same_body (the request's body came back); complete (false: it must be seen to be
-                broken off); interim [100]; and of a JSON answer: json {member: value};
+                same_body (the request's body came back); broken (the client must see that it is:
+                by its framing, or as a status of 500 and above); interim [100]; and of a JSON
+                answer: json {member: value};
                 seen {name: [values]} (headers as the handler saw them, [] for none);
                 sent (body_bytes and body_sha256 are those of the request's body)
 
@@ -30,6 +32,7 @@ import hashlib
 import json
 import os
 import socket
+import threading
 
 from support import fcgi
 
@@ -202,17 +205,25 @@ class FcgiCarrier:
         with fcgi.Connection(self.socket_path, self.timeout) as connection:
             connection.send(fcgi.begin(1), fcgi.params(1, self._parameters(request)),
                             fcgi.params(1, None))
-            try:
-                for piece in body_pieces(request.get("body")):
-                    connection.send(fcgi.stdin(1, piece) if piece else b"")
-                connection.send(fcgi.stdin(1, b""))
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # refused before its end; the answer says why
+            # Both ways at once: an answer may begin before the body has ended.
+            sender = threading.Thread(target=self._body, args=(connection, request))
+            sender.start()
             response = connection.receive()
+            connection.socket.shutdown(socket.SHUT_RDWR)  # the sender need not go on
+            sender.join()
         answer.status, answer.complete = response.status, response.complete
         answer.headers = [(n, v) for n, v in response.headers if n != "status"]
         answer.add(response.body)
         return answer
+
+    @staticmethod
+    def _body(connection, request):
+        try:
+            for piece in body_pieces(request.get("body")):
+                connection.send(fcgi.stdin(1, piece) if piece else b"")
+            connection.send(fcgi.stdin(1, b""))
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # refused before its end; the answer says why
 
     @staticmethod
     def _parameters(request):
@@ -304,15 +315,30 @@ def read_chunks(reader, answer):
             return
 
 
+def run(carrier, case):
+    """Sends the case, as often as it says, and gives back the worst deviations."""
+    worst = []
+    for _ in range(case.get("times", 1)):
+        try:
+            found = deviations(case, carrier.send(case))
+        except (OSError, ValueError) as error:
+            found = [("answer", type(error).__name__, "an answer")]
+        worst = max(worst, found, key=len)
+    return worst
+
+
 def deviations(case, answer):
     """What the answer has otherwise than the case says: a list of (what, got, expected)."""
     found = []
+    expect = case["expect"]
 
     def compare(what, got, expected):
         if got != expected:
             found.append((what, got, expected))
 
-    expect = case["expect"]
+    if expect.get("broken"):
+        compare("broken", not answer.complete or answer.status >= 500, True)
+        return found
     compare("status", answer.status, expect.get("status", answer.status))
     if found:
         return found  # the rest follows from it
@@ -322,11 +348,13 @@ def deviations(case, answer):
         compare("body", answer.body.decode("utf-8", "surrogateescape"), expect["text"])
     if expect.get("same_body"):
         body = case["request"]["body"]
-        compare("body", (answer.body_bytes, answer.digest.hexdigest()),
-                (body_length(body), body_sha256(body)))
+        if answer.body_bytes < body_length(body):
+            compare("body", "cut short", "as sent")
+        elif answer.digest.hexdigest() != body_sha256(body):
+            compare("body", "changed", "as sent")
     if "body_bytes" in expect:
         compare("body_bytes", answer.body_bytes, expect["body_bytes"])
-    compare("complete", answer.complete, expect.get("complete", True))
+    compare("complete", answer.complete, True)
     compare("interim", answer.interim, expect.get("interim", answer.interim))
     if any(key in expect for key in ("json", "seen", "sent")):
         compare_echo(case, answer, compare)
