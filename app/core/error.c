@@ -64,6 +64,7 @@ enum hearth_error error_from_errno(int number)
     }
 }
 
+HEARTH_PRINTF(5, 0)
 static void record_fill(struct error_record *record, enum hearth_error code, int number,
                         bool public_detail, const char *format, va_list arguments)
 {
