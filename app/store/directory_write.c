@@ -116,32 +116,30 @@ static enum hearth_error check_tag(struct directory_store *directory, const char
     return HEARTH_OK;
 }
 
+/* Something stands under the name; but a directory that was made meanwhile, and may be gone again,
+ * is no object. */
+static bool object_stands(const struct slot *slot)
+{
+    struct stat status;
+    return fstatat(slot->directory, slot->name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+           !S_ISDIR(status.st_mode);
+}
+
 /* Gives the temporary file its name. `again`: something came in between; make the way anew. */
 static enum hearth_error place(const struct write *write, const struct slot *slot, bool *again,
                                struct error_record *error)
 {
-    struct stat status;
     bool create = write->options->if_absent;
     int result = create ? linkat(write->temporary, write->name, slot->directory, slot->name, 0)
                         : renameat(write->temporary, write->name, slot->directory, slot->name);
-    if (result == 0) {
-        if (create)
-            unlinkat(write->temporary, write->name, 0);
+    if (result == 0 && create)
+        unlinkat(write->temporary, write->name, 0);
+    if (result == 0)
         return HEARTH_OK;
-    }
-    int number = errno;
-    bool exists = create && number == EEXIST;
-    bool now_directory =
-        number == EISDIR ||
-        (exists && fstatat(slot->directory, slot->name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-         S_ISDIR(status.st_mode));
-    *again = now_directory || number == ENOENT;
-    if (*again)
-        return HEARTH_OK;
-    if (exists)
+    if (create && errno == EEXIST && object_stands(slot))
         return error_set(error, HEARTH_PRECONDITION_FAILED, "the object stands already");
-    errno = number;
-    return directory_failed(error, "cannot put in place", view_of(write->key));
+    *again = errno == EEXIST || errno == EISDIR || errno == ENOENT;
+    return *again ? HEARTH_OK : directory_failed(error, "cannot put in place", view_of(write->key));
 }
 
 /* Takes over `parent`. */

@@ -138,7 +138,7 @@ static void the_tag_follows_edits_that_come_faster_than_the_clock_ticks(void **s
     store_put(store, "k", "000");
     store_put(store, "other", "");
     for (int i = 0; i < 1000; i++) {
-        char content[4], expected[OBJECT_ETAG_SIZE], tag[OBJECT_ETAG_SIZE];
+        char content[16], expected[OBJECT_ETAG_SIZE], tag[OBJECT_ETAG_SIZE];
         snprintf(content, sizeof content, "%03d", i);
         edit_in_place("k", content, true);
         store_tag(store, "k", tag);
