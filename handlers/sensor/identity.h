@@ -24,7 +24,7 @@ struct identity {
     void *context;
 };
 
-enum { IDENTITY_NUMBER_MAX = UINT32_MAX - 1 };
+#define IDENTITY_NUMBER_MAX (UINT32_MAX - 1)
 
 void identity_init(struct identity *identity, identity_record_fn *record_at, void *context);
 void identity_clean(struct identity *identity);
