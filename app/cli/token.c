@@ -6,10 +6,12 @@
 #include "app/cli/token_text.h"
 #include "app/http/objects_open.h"
 
-#include <inttypes.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { OUTPUT_MAXIMUM = 16 << 20 };
 
@@ -26,7 +28,25 @@ static void close_work(struct work *work)
     config_free(work->config);
 }
 
-static int open_work(const struct cli *cli, struct work *work)
+static bool is_missing(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) != 0 && errno == ENOENT;
+}
+
+/* The pool's user must own the store; where there is none yet, nobody but root is known. */
+static void warn_of_root(const char *path)
+{
+    if (geteuid() == 0)
+        fprintf(stderr,
+                "hearth: %s is made now and belongs to root; hearth-fcgi must run as root "
+                "too, or be given it\n",
+                path);
+}
+
+/* Loads the configuration and opens the store. With `make`, a store that is missing is made; else
+ * `work->objects` stays NULL. Gives back CLI_GO_ON or an exit code. */
+static int open_work(const struct cli *cli, bool make, struct work *work)
 {
     char path[PATH_MAX];
     struct error_record error = {0};
@@ -35,12 +55,19 @@ static int open_work(const struct cli *cli, struct work *work)
     if (over != CLI_GO_ON)
         return over;
     if (!objects_directory(work->config, path, sizeof path))
-        return cli_failed("the object store", HEARTH_BAD_REQUEST, NULL);
+        return cli_failed("objects.directory", HEARTH_BAD_REQUEST, NULL);
     enum hearth_error outcome = owner_become(path, &error);
     if (outcome != HEARTH_OK)
         return cli_failed(path, outcome, &error);
+    bool missing = is_missing(path);
+    if (missing && !make)
+        return CLI_GO_ON;
     work->objects = objects_open(work->config, &error);
-    return work->objects ? CLI_GO_ON : cli_failed(path, HEARTH_IO, &error);
+    if (!work->objects)
+        return cli_failed(path, error.code, &error);
+    if (missing)
+        warn_of_root(path);
+    return CLI_GO_ON;
 }
 
 /* ---- new ---- */
@@ -117,7 +144,7 @@ static int token_new(struct cli *cli, const struct command *command, int argc, c
     struct work work;
     struct error_record error = {0};
     char token[AUTH_TOKEN_SIZE], id[17];
-    int result = open_work(cli, &work);
+    int result = open_work(cli, true, &work);
     if (result != CLI_GO_ON)
         goto out;
     enum hearth_error outcome =
@@ -169,9 +196,10 @@ static int token_list(struct cli *cli, const struct command *command, int argc, 
     struct work work;
     struct token_list list = {0};
     struct error_record error = {0};
-    int result = open_work(cli, &work);
+    int result = open_work(cli, false, &work);
     if (result == CLI_GO_ON) {
-        enum hearth_error outcome = auth_token_list(work.objects, token_list_add, &list, &error);
+        enum hearth_error outcome =
+            work.objects ? auth_token_list(work.objects, token_list_add, &list, &error) : HEARTH_OK;
         result = outcome == HEARTH_OK ? print_list(&list, json)
                                       : cli_failed("the tokens cannot be read", outcome, &error);
     }
@@ -193,9 +221,11 @@ static int token_revoke(struct cli *cli, const struct command *command, int argc
 
     struct work work;
     struct error_record error = {0};
-    int result = open_work(cli, &work);
+    int result = open_work(cli, false, &work);
     if (result == CLI_GO_ON) {
-        enum hearth_error outcome = auth_token_revoke(work.objects, &clock_system, argv[0], &error);
+        enum hearth_error outcome =
+            work.objects ? auth_token_revoke(work.objects, &clock_system, argv[0], &error)
+                         : error_set(&error, HEARTH_NOT_FOUND, "there are no tokens yet");
         result =
             outcome == HEARTH_OK ? CLI_OK : cli_failed("no token was revoked", outcome, &error);
     }

@@ -1,23 +1,52 @@
 /*
  * config_manual.c - the rows as mdoc(7), which stands between two marks in docs/hearth.conf.5.
  *
- * mdoc wants each sentence on a line of its own, and backslashes, leading dots and leading quotes
+ * mdoc wants each sentence to begin a line, and backslashes, leading dots and leading quotes
  * escaped.
  */
 #include "app/core/config_manual.h"
 
 #include "app/core/config_text.h"
 
+enum { LINE_WIDTH = 78 };
+
 static void append_escaped(struct buffer *out, struct view text)
 {
-    if (text.length > 0 && (text.data[0] == '.' || text.data[0] == '\''))
-        buffer_append_text(out, "\\&");
     for (size_t i = 0; i < text.length; i++) {
         if (text.data[i] == '\\')
             buffer_append_text(out, "\\e");
         else
             buffer_append_byte(out, text.data[i]);
     }
+}
+
+/* A dot or quote at the start of a line would be a command. */
+static void append_first_word(struct buffer *out, struct view word)
+{
+    if (word.length > 0 && (word.data[0] == '.' || word.data[0] == '\''))
+        buffer_append_text(out, "\\&");
+    append_escaped(out, word);
+}
+
+/* Words, in lines that are short enough for mandoc's taste. */
+static void append_lines(struct buffer *out, struct view text)
+{
+    size_t column = 0;
+    while (text.data) {
+        struct view word = view_split(&text, ' ');
+        if (column > 0 && column + 1 + word.length > LINE_WIDTH) {
+            buffer_append_byte(out, '\n');
+            column = 0;
+        }
+        if (column == 0) {
+            append_first_word(out, word);
+        } else {
+            buffer_append_byte(out, ' ');
+            append_escaped(out, word);
+        }
+        column += (column > 0) + word.length;
+    }
+    buffer_append_byte(out, '\n');
 }
 
 /* Up to and with the blank behind a full stop. */
@@ -37,10 +66,8 @@ static struct view next_sentence(struct view *rest)
 
 static void append_sentences(struct buffer *out, struct view text)
 {
-    while (text.length > 0) {
-        append_escaped(out, next_sentence(&text));
-        buffer_append_byte(out, '\n');
-    }
+    while (text.length > 0)
+        append_lines(out, next_sentence(&text));
 }
 
 static void append_kind(struct buffer *out, const struct config_row *row)
@@ -59,9 +86,15 @@ static void append_default_line(struct buffer *out, const struct config_row *row
     struct buffer value;
     buffer_init(&value, 4096);
     config_append_default(&value, row);
-    buffer_append_text(out, "Default:\n.Ql ");
-    append_escaped(out, buffer_view(&value));
-    buffer_append_byte(out, '\n');
+    /* One argument of a macro: a quote within it would end it. */
+    buffer_append_text(out, "Default:\n.Ql \"");
+    for (size_t i = 0; i < value.length; i++) {
+        if (value.data[i] == '"')
+            buffer_append_text(out, "\\(dq");
+        else
+            append_escaped(out, view_from(value.data + i, 1));
+    }
+    buffer_append_text(out, "\"\n");
     if (out->failed == HEARTH_OK)
         out->failed = value.failed;
     buffer_clean(&value);

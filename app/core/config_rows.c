@@ -21,7 +21,8 @@ static const struct config_row rows[] = {
      .validate = config_validate_listen,
      .text = "Where hearth-fcgi listens: unix:/PATH, or tcp:ADDRESS:PORT on a loopback address. "
              "A socket that was handed over by spawn-fcgi or systemd is used instead. "
-             "Changing it needs a restart; a reload keeps the socket."},
+             "A reload keeps the socket: a change of this key, of the three below or of "
+             "pool.pid_file needs a restart."},
     {.key = "pool.socket_mode",
      .type = CONFIG_STRING,
      .minimum = 3,
@@ -50,9 +51,10 @@ static const struct config_row rows[] = {
      .minimum = 1,
      .maximum = 64,
      .initial = "2",
-     .text =
-         "Worker processes. "
-         "One a core is plenty; a second one keeps answering while the first is started again."},
+     .text = "Worker processes. "
+             "One a core is plenty; a second one keeps answering while the first is started again. "
+             "A reload takes over this and pool.threads unless their product grows: that needs a "
+             "restart."},
     {.key = "pool.threads",
      .type = CONFIG_INTEGER,
      .minimum = 1,

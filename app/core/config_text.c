@@ -67,8 +67,11 @@ void config_append_kind(struct buffer *out, const struct config_row *row)
         buffer_append_text(out, "true or false.");
         break;
     case CONFIG_STRING:
-        buffer_append_format(out, "A string of %s%" PRId64 " bytes.",
-                             row->minimum > 0 ? "1 to " : "at most ", maximum);
+        if (row->minimum > 0)
+            buffer_append_format(out, "A string of %" PRId64 " to %" PRId64 " bytes.", row->minimum,
+                                 maximum);
+        else
+            buffer_append_format(out, "A string of at most %" PRId64 " bytes.", maximum);
         break;
     case CONFIG_SECRET:
         buffer_append_text(out, "A secret: { env = \"NAME\" }, { file = \"PATH\" } or a string.");

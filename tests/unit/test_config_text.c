@@ -196,14 +196,13 @@ static void the_manual_escapes_what_mdoc_would_take_for_its_own(void **state)
                                           .type = CONFIG_STRING,
                                           .maximum = 5,
                                           .initial = "c:\\x",
-                                          .text =
-                                              "First sentence. .Second one. 'Third'."};
+                                          .text = "First sentence. .Second one. 'Third'."};
     static const struct config_rows table = {&row, 1};
     assert_int_equal(config_manual(&table, 1, &out), HEARTH_OK);
     assert_string_equal(text(), ".Ss a\n.Bl -tag -width Ds\n.It Ic a.s\n"
                                 "First sentence.\n\\&.Second one.\n\\&'Third'.\n"
                                 "A string of at most 5 bytes.\n"
-                                "Default:\n.Ql \"c:\\e\\ex\"\n.El\n");
+                                "Default:\n.Ql \"\\(dqc:\\e\\ex\\(dq\"\n.El\n");
 }
 
 static void output_that_does_not_fit_is_an_error(void **state)
