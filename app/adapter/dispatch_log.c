@@ -26,7 +26,8 @@ static struct view logged_path(const struct request *request)
 /* Whole microseconds: more digits would only say how a double is printed. */
 static double milliseconds(int64_t duration_ns)
 {
-    return (double)(duration_ns / 1000) / 1000.0;
+    int64_t microseconds = duration_ns / 1000;
+    return (double)microseconds / 1000.0;
 }
 
 /* What went wrong, after what every line has. */

@@ -7,6 +7,7 @@
 #include "hearth/request.h"
 
 /* The format is done with here, since error_set takes no va_list. */
+HEARTH_PRINTF(5, 0)
 static enum hearth_error record(const struct request *request, enum hearth_error code, int number,
                                 bool public_detail, const char *format, va_list arguments)
 {

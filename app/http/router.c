@@ -182,18 +182,30 @@ static struct row *make_row(const struct route *route, const char *module, void 
     return row;
 }
 
-/* Takes `row` over, or leaves everything as it was. */
-static enum hearth_error keep_row(struct router *router, struct row_set *set, struct row *row,
-                                  struct error_record *error)
+/* Room for one more row, its Allow header worked out; nothing of it counts yet. */
+static enum hearth_error prepare_row(struct router *router, const struct row_set *set,
+                                     const struct row *row, char allow[ROUTER_ALLOW_SIZE],
+                                     struct error_record *error)
 {
-    char allow[ROUTER_ALLOW_SIZE];
-    const struct route *route = row->target.route;
     if (!compose_allow(set, row, allow))
-        return error_set(error, HEARTH_MISUSE, "route %s has too many methods", route->pattern);
+        return error_set(error, HEARTH_MISUSE, "route %s has too many methods",
+                         row->target.route->pattern);
     struct row **rows = realloc(router->rows, (router->row_count + 1) * sizeof(struct row *));
     if (!rows)
         return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for routes");
     router->rows = rows;
+    return HEARTH_OK;
+}
+
+static enum hearth_error add_row(struct router *router, struct row_set *set, struct row *row,
+                                 struct error_record *error)
+{
+    char allow[ROUTER_ALLOW_SIZE];
+    enum hearth_error result = prepare_row(router, set, row, allow, error);
+    if (result != HEARTH_OK) {
+        free(row);
+        return result;
+    }
     row->target.index = router->row_count;
     router->rows[router->row_count++] = row;
     row->next = set->rows;
@@ -213,19 +225,15 @@ enum hearth_error router_add(struct router *router, const struct route *route, c
         return error_set(error, HEARTH_MISUSE, "route %s lacks a method or a handler",
                          route->pattern);
     struct row_set *set = set_for(router, &pattern);
+    const struct row *other = set ? find_row(set, view_of(route->method)) : NULL;
+    if (other)
+        return error_set(error, HEARTH_MISUSE, "route %s %s of module %s is also %s of module %s",
+                         route->method, route->pattern, module, other->target.route->pattern,
+                         other->target.module);
     struct row *row = set ? make_row(route, module, state, &pattern) : NULL;
     if (!row)
         return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for routes");
-    const struct row *other = find_row(set, view_of(route->method));
-    if (other)
-        result = error_set(error, HEARTH_MISUSE, "route %s %s of module %s is also %s of module %s",
-                           route->method, route->pattern, module, other->target.route->pattern,
-                           other->target.module);
-    else
-        result = keep_row(router, set, row, error);
-    if (result != HEARTH_OK)
-        free(row);
-    return result;
+    return add_row(router, set, row, error);
 }
 
 size_t router_count(const struct router *router)

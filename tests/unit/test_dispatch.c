@@ -595,23 +595,31 @@ static void a_star_allows_every_origin_without_credentials(void **state)
 
 /* ---- Bulkheads ---- */
 
-static void *ask_slow(void *target)
+struct slow_asker {
+    pthread_t thread;
+    const char *target;
+    int status;
+};
+
+static void *ask_slow(void *context)
 {
+    struct slow_asker *asker = context;
     struct test_sink sink;
-    struct test_request request = {.method = "GET", .target = target};
+    struct test_request request = {.method = "GET", .target = asker->target};
     test_sink_init(&sink);
     test_app_request(test.app, &request, &sink);
-    intptr_t status = sink.status;
+    asker->status = sink.status;
     test_sink_clean(&sink);
-    return (void *)status;
+    return NULL;
 }
 
 /* Fills a class that has two places, and asks once more. */
 static void expect_two_places(const char *target)
 {
-    pthread_t threads[2];
+    struct slow_asker askers[2];
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, ask_slow, (void *)(uintptr_t)target), 0);
+        askers[i] = (struct slow_asker){.target = target};
+        assert_int_equal(pthread_create(&askers[i].thread, NULL, ask_slow, &askers[i]), 0);
         sem_wait(&slow_entered);
     }
     assert_int_equal(app_case_ask(&test, "GET", target, NULL), 503);
@@ -623,9 +631,8 @@ static void expect_two_places(const char *target)
     for (size_t i = 0; i < 2; i++)
         sem_post(&slow_go);
     for (size_t i = 0; i < 2; i++) {
-        void *status;
-        pthread_join(threads[i], &status);
-        assert_int_equal((intptr_t)status, 200);
+        pthread_join(askers[i].thread, NULL);
+        assert_int_equal(askers[i].status, 200);
     }
     /* The places are free again. */
     sem_post(&slow_go);

@@ -168,7 +168,7 @@ static void a_bad_query_is_refused(void **state)
     expect_error("GET", "/?a=\x01", NULL, HEARTH_BAD_QUERY, "the query has a control byte");
 }
 
-static char *repeated(const char *start, const char *part, size_t count, const char *end)
+static const char *repeated(const char *start, const char *part, size_t count, const char *end)
 {
     struct buffer text;
     buffer_init(&text, 16 << 20);
@@ -176,7 +176,7 @@ static char *repeated(const char *start, const char *part, size_t count, const c
     for (size_t i = 0; i < count; i++)
         buffer_append_text(&text, part);
     buffer_append_text(&text, end);
-    char *copy = (char *)(uintptr_t)arena_copy(arena, buffer_view(&text)).data;
+    const char *copy = arena_copy(arena, buffer_view(&text)).data;
     buffer_clean(&text);
     assert_non_null(copy);
     return copy;
@@ -224,7 +224,7 @@ static void a_large_header_is_431(void **state)
     expect_error("GET", "/", repeated("X-A: ", "x", 65536, "\n"), HEARTH_HEAD_TOO_LARGE,
                  "header X-A has more than 16384 bytes");
     /* Each within its limit, together beyond theirs. */
-    char *value = repeated("abcd: ", "x", 16380, "\n");
+    const char *value = repeated("abcd: ", "x", 16380, "\n");
     expect_ok("GET", "/", repeated("", value, 4, ""), &request);
     expect_error("GET", "/", repeated("", value, 4, "a:\n"), HEARTH_HEAD_TOO_LARGE,
                  "the headers have more than 65536 bytes");

@@ -148,16 +148,8 @@ static void malformed_encoding_is_refused(void **state)
 static void control_bytes_are_refused(void **state)
 {
     (void)state;
-    static const char *const paths[] = {"/%00",
-                                        "/a%00b",
-                                        "/%0a",
-                                        "/%0D%0Ax",
-                                        "/%7f",
-                                        "/a\x01"
-                                        "b",
-                                        "/\x7f",
-                                        "/%1F",
-                                        "/\t"};
+    static const char *const paths[] = {"/%00",     "/a%00b", "/%0a", "/%0D%0Ax", "/%7f",
+                                        "/a\x01-b", "/\x7f",  "/%1F", "/\t"};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         expect_refused(paths[i], "the path has a control byte");
     struct error_record error;
@@ -206,8 +198,7 @@ static int model_digit(char c)
 
 static void model_decode(struct model *model, const char *raw)
 {
-    size_t length = strlen(raw);
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; raw[i]; i++) {
         int unit = (unsigned char)raw[i];
         if (unit == '#')
             model->refused = true;
@@ -278,8 +269,8 @@ static size_t model_write(const struct model *model, char *out)
         bool dropped = size == 0 || (size == 1 && model->units[from] == '.');
         for (size_t at = from; at < i && !dropped; at++) {
             if (model->units[at] == ENCODED_SLASH) {
-                memcpy(out + length, "%2F", 3);
-                length += 3;
+                for (const char *from_text = "%2F"; *from_text; from_text++)
+                    out[length++] = *from_text;
             } else {
                 out[length++] = (char)model->units[at];
             }
