@@ -236,7 +236,7 @@ static void kill_if_overdue(struct fcgi_child *child, const char *role)
 {
     if (child->state == FCGI_CHILD_ENDING && fcgi_now_ms() >= child->kill_ms) {
         LOG_WARN("child_killed", LOG_TEXT("role", role), LOG_INTEGER("child", child->pid),
-                 LOG_TEXT("reason", "it did not end in time"));
+                 LOG_TEXT("detail", "it did not end in time"));
         kill(child->pid, SIGKILL);
         child->kill_ms = INT64_MAX;
     }

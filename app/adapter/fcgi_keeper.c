@@ -148,8 +148,8 @@ int fcgi_keeper_run(const struct fcgi_keeper_options *options)
     const enum hearth_error code = run(&keeper);
     const char *detail = keeper.error.detail[0] ? keeper.error.detail : error_title(code);
     if (code != HEARTH_OK) {
-        LOG_ERROR("keeper_failed", LOG_TEXT("error", error_name(code)),
-                  LOG_INTEGER("errno", keeper.error.number), LOG_TEXT("reason", detail));
+        LOG_ERROR("keeper_failed", LOG_TEXT("reason", error_name(code)),
+                  LOG_INTEGER("errno", keeper.error.number), LOG_TEXT("detail", detail));
     }
     report(&keeper, code == HEARTH_OK ? HEARTH_UNAVAILABLE : code, detail);
     stop_services(&keeper);

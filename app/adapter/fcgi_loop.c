@@ -126,7 +126,7 @@ static void expire_connection(void *context, struct fcgi_watch *watch)
     if (watch->waits_for == FCGI_WAIT_HEAD) {
         metric_change(loop->options.series.parked, -1);
         LOG_WARN("connection_too_slow", LOG_INTEGER("timeout_ms", loop->options.limits.receive_ms),
-                 LOG_TEXT("reason", "its request did not arrive in time"));
+                 LOG_TEXT("detail", "its request did not arrive in time"));
     }
     close_connection(loop, watch);
 }
@@ -171,7 +171,7 @@ static bool accept_connection(struct fcgi_loop *loop)
     if (number == EMFILE || number == ENFILE || number == ENOMEM || number == ENOBUFS) {
         const struct timespec pause = {.tv_nsec = 50000000};
         LOG_ERROR("accept_failed", LOG_INTEGER("errno", number),
-                  LOG_TEXT("reason", "no descriptor or memory for another connection"));
+                  LOG_TEXT("detail", "no descriptor or memory for another connection"));
         nanosleep(&pause, NULL);
     } else if (number == EINVAL || number == EBADF) { /* the listener was shut: the pool ends */
         stop_listening(loop);

@@ -182,6 +182,14 @@ static struct view read_scheme(const struct reader *reader)
     return trusted_value(reader, TRUSTED_REQUEST_SCHEME);
 }
 
+/* Caddy ends the answer properly towards its client, lighttpd as well when all of it came at once.
+ */
+static bool front_hides_breaks(struct view software)
+{
+    return view_starts_with(software, VIEW("Caddy")) ||
+           view_starts_with(software, VIEW("lighttpd"));
+}
+
 /* ---- The target, where the front does not say what the client sent ---- */
 
 static bool stands_for_itself(char byte)
@@ -253,7 +261,7 @@ enum hearth_error fcgi_params_read(struct arena *arena, char **parameters,
     params->input.method = reader.known[KNOWN_METHOD];
     params->input.peer_address = trusted_value(&reader, TRUSTED_REMOTE_ADDR);
     params->input.scheme = read_scheme(&reader);
-    params->front_is_caddy = view_starts_with(reader.known[KNOWN_SOFTWARE], VIEW("Caddy"));
+    params->front_hides_breaks = front_hides_breaks(reader.known[KNOWN_SOFTWARE]);
     params->input.target = reader.known[KNOWN_URI];
     return params->input.target.length > 0 ? HEARTH_OK
                                            : make_target(arena, &reader, &params->input.target);

@@ -12,7 +12,7 @@
 struct fcgi_params {
     struct request_input input; /* without body and deadline */
     int64_t declared_bytes;     /* CONTENT_LENGTH; -1 = not said, or not a number */
-    bool front_is_caddy;
+    bool front_hides_breaks;    /* its client cannot tell a broken answer from a whole one */
 };
 
 /* `parameters`: "NAME=value" each, NULL behind the last. Names of headers are changed in place; all

@@ -43,7 +43,7 @@ enum hearth_error fcgi_pool_log(const struct config *config, bool foreground)
 /* What keeps the pool from starting: for the log, and for whoever started it by hand. */
 static void say_failure(const char *what, const char *reason)
 {
-    LOG_ERROR("start_failed", LOG_TEXT("what", what), LOG_TEXT("reason", reason));
+    LOG_ERROR("start_failed", LOG_TEXT("what", what), LOG_TEXT("detail", reason));
     fprintf(stderr, "hearth-fcgi: %s: %s\n", what, reason);
 }
 
@@ -71,7 +71,7 @@ static void start_workers(struct fcgi_master *master)
     for (size_t i = missing_workers(master); i > 0 && fcgi_now_ms() >= backoff->next_start_ms;
          i--) {
         if (fcgi_children_start_worker(&master->children) != HEARTH_OK) {
-            LOG_ERROR("worker_not_started", LOG_TEXT("reason", strerror(errno)));
+            LOG_ERROR("worker_not_started", LOG_TEXT("detail", strerror(errno)));
             backoff->next_start_ms = fcgi_now_ms() + FCGI_HURRY_MS;
         }
     }
@@ -91,7 +91,7 @@ static void start_keeper(struct fcgi_master *master)
     }
     fcgi_master_use(master, master->before.config ? &master->before : &master->now);
     if (fcgi_children_start_keeper(&master->children) != HEARTH_OK) {
-        LOG_ERROR("keeper_not_started", LOG_TEXT("reason", strerror(errno)));
+        LOG_ERROR("keeper_not_started", LOG_TEXT("detail", strerror(errno)));
         backoff->next_start_ms = fcgi_now_ms() + FCGI_HURRY_MS;
     }
     fcgi_master_use(master, &master->now);
@@ -217,7 +217,7 @@ static void child_failed(struct fcgi_master *master, const struct fcgi_child_eve
         fcgi_reload_abandon(master, reason);
     } else if (event->reported) {
         LOG_ERROR("child_failed", LOG_TEXT("role", event->role), LOG_INTEGER("child", event->pid),
-                  LOG_TEXT("error", error_name(event->report.code)), LOG_TEXT("reason", reason));
+                  LOG_TEXT("reason", error_name(event->report.code)), LOG_TEXT("detail", reason));
     }
 }
 
@@ -286,7 +286,7 @@ static void wait_for_news(const struct fcgi_master *master)
     const bool quiet = master->phase == FCGI_PHASE_RUNNING && missing_workers(master) == 0 &&
                        !keeper_is_missing(master);
     if (poll(polled, count, quiet ? QUIET_POLL_MS : BUSY_POLL_MS) < 0 && errno != EINTR) {
-        LOG_ERROR("poll_failed", LOG_TEXT("reason", strerror(errno)));
+        LOG_ERROR("poll_failed", LOG_TEXT("detail", strerror(errno)));
     }
 }
 
@@ -324,7 +324,7 @@ static void raise_descriptor_limit(void)
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < WANTED_DESCRIPTORS) {
         limit.rlim_cur = limit.rlim_max < WANTED_DESCRIPTORS ? limit.rlim_max : WANTED_DESCRIPTORS;
         if (setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-            LOG_WARN("descriptor_limit_kept", LOG_TEXT("reason", strerror(errno)));
+            LOG_WARN("descriptor_limit_kept", LOG_TEXT("detail", strerror(errno)));
         }
     }
 }
@@ -340,7 +340,7 @@ static enum hearth_error start_transport(struct fcgi_master *master)
     master->children.mode = FCGI_MODE_HANDED;
     if (!fcgi_transport_check(why, sizeof why)) {
         master->children.mode = FCGI_MODE_ACCEPTING;
-        LOG_WARN("transport_fallback", LOG_TEXT("reason", why),
+        LOG_WARN("transport_fallback", LOG_TEXT("detail", why),
                  LOG_TEXT("consequence", "connections are not kept, and a silent peer holds a "
                                          "thread: this libfcgi is not the one that was tested"));
     }

@@ -16,7 +16,7 @@
 
 static void log_restart_needed(const char *key, const char *reason)
 {
-    LOG_WARN("restart_needed", LOG_TEXT("key", key), LOG_TEXT("reason", reason));
+    LOG_WARN("restart_needed", LOG_TEXT("key", key), LOG_TEXT("detail", reason));
 }
 
 static void compare_socket(const struct config *now, const struct config *next)
@@ -61,7 +61,7 @@ static struct config *load(const struct fcgi_master *master)
     for (size_t i = 0; i < problems.count; i++) {
         LOG_ERROR("config_problem", LOG_TEXT("where", problems.items[i].where),
                   LOG_TEXT("key", problems.items[i].key),
-                  LOG_TEXT("reason", problems.items[i].what));
+                  LOG_TEXT("detail", problems.items[i].what));
     }
     config_problems_clean(&problems);
     return code == HEARTH_OK ? next : NULL;
@@ -69,7 +69,7 @@ static struct config *load(const struct fcgi_master *master)
 
 static void refuse(const struct fcgi_master *master, const char *reason)
 {
-    LOG_ERROR("reload_refused", LOG_TEXT("reason", reason),
+    LOG_ERROR("reload_refused", LOG_TEXT("detail", reason),
               LOG_INTEGER("generation", master->now.generation));
     metric_add(master->reloads_refused, 1);
 }
@@ -79,6 +79,7 @@ void fcgi_reload_begin(struct fcgi_master *master)
     char why[160];
     struct fcgi_settings next = master->now;
     master->reload_wanted = false;
+    LOG_INFO("reload_began", LOG_TEXT("config", master->options->config_path));
     next.config = load(master);
     if (!next.config) {
         refuse(master, "the new configuration cannot be used");
@@ -131,7 +132,7 @@ void fcgi_reload_abandon(struct fcgi_master *master, const char *reason)
     master->phase = FCGI_PHASE_RUNNING;
     fcgi_master_use(master, &master->now);
     if (fcgi_pool_log(master->now.config, master->options->foreground) != HEARTH_OK) {
-        LOG_ERROR("log_failed", LOG_TEXT("reason", "the log file cannot be opened again"));
+        LOG_ERROR("log_failed", LOG_TEXT("detail", "the log file cannot be opened again"));
     }
     refuse(master, reason);
 }

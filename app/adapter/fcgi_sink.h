@@ -34,8 +34,8 @@ struct fcgi_sink_options {
     int64_t declared_bytes;         /* Required. CONTENT_LENGTH, -1 = not said. */
     /* GET and HEAD: when no length was said, a body is only looked for, not waited for. */
     bool body_is_unlikely;
-    /* The front does not show its client that an answer broke off (Caddy): an answer of unknown
-     * length is held, up to FCGI_HOLD_BYTES, and gets its length or becomes an error. */
+    /* The front does not show its client that an answer broke off: one of unknown length is held,
+     * up to FCGI_HOLD_BYTES, and gets its length or becomes an error. */
     bool hold;
 };
 

@@ -9,6 +9,10 @@
  * asked for, so that FCGX_Finish_r leaves the descriptor alone; `detached` is set so that, where
  * the library does close, it does not wait two seconds for the peer first.
  *
+ * When the parameters break off between two of them (the peer closed, was too slow, or sent another
+ * kind of record), the library takes that for their end. The error it has noted meanwhile tells the
+ * difference, and such a request is never run.
+ *
  * FCGX_Finish_r drops what it has buffered of the input and does not read what is still to come. On
  * a kept connection a late end-of-input record would then be taken for the next request's head. So
  * before the answer is completed the input is read up to its end, if that end has arrived or does
@@ -151,6 +155,10 @@ bool fcgi_exchange_begin(struct fcgi_exchange *exchange, int connection)
         return false;
     }
     request->detached = 1;
+    if (request->in->FCGI_errno != 0) {
+        FCGX_Free(request, 1);
+        return false;
+    }
     if (request->role != FCGI_RESPONDER) {
         refuse_role(exchange);
         return false;
@@ -346,13 +354,11 @@ enum hearth_error fcgi_exchange_complete(struct fcgi_exchange *exchange)
     return HEARTH_OK;
 }
 
+/* What the request is made of lives until the end. */
 void fcgi_exchange_break_off(struct fcgi_exchange *exchange)
 {
-    if (!exchange->broken_off) {
-        exchange->broken_off = true;
-        shutdown(exchange->request.ipcFd, SHUT_RDWR);
-        FCGX_Free(&exchange->request, 1);
-    }
+    exchange->broken_off = true;
+    shutdown(exchange->request.ipcFd, SHUT_RDWR);
 }
 
 bool fcgi_exchange_peer_gone(const struct fcgi_exchange *exchange)
@@ -369,6 +375,7 @@ enum fcgi_fate fcgi_exchange_end(struct fcgi_exchange *exchange)
         fcgi_exchange_break_off(exchange);
     }
     if (exchange->broken_off) {
+        FCGX_Free(request, 1);
         return FCGI_FATE_GONE;
     }
     if (exchange->mode == FCGI_MODE_ACCEPTING) {

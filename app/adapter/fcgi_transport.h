@@ -82,7 +82,7 @@ HEARTH_MUST_CHECK enum hearth_error fcgi_exchange_write(struct fcgi_exchange *ex
 HEARTH_MUST_CHECK enum hearth_error fcgi_exchange_flush(struct fcgi_exchange *exchange);
 /* The answer is whole. */
 HEARTH_MUST_CHECK enum hearth_error fcgi_exchange_complete(struct fcgi_exchange *exchange);
-/* The answer must not look whole: closes the connection in mid-answer. What was written and not yet
+/* The answer must not look whole: shuts the connection in mid-answer. What was written and not yet
  * sent is dropped. */
 void fcgi_exchange_break_off(struct fcgi_exchange *exchange);
 /* Has the peer gone? Does not block. */

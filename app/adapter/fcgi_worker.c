@@ -61,7 +61,7 @@ static void serve_request(void *context, struct fcgi_exchange *exchange, struct 
         .declared_bytes = params.declared_bytes,
         .body_is_unlikely = view_equal(params.input.method, VIEW("GET")) ||
                             view_equal(params.input.method, VIEW("HEAD")),
-        .hold = params.front_is_caddy,
+        .hold = params.front_hides_breaks,
     };
     struct fcgi_sink sink;
     fcgi_sink_init(&sink, &options);
@@ -77,7 +77,7 @@ static void *run_thread(void *context)
 {
     struct worker *worker = context;
     if (fcgi_loop_run(worker->loop) != HEARTH_OK) {
-        LOG_ERROR("thread_failed", LOG_TEXT("reason", "there is no memory for a thread"));
+        LOG_ERROR("thread_failed", LOG_TEXT("detail", "there is no memory for a thread"));
     }
     return NULL;
 }

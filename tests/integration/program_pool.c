@@ -10,7 +10,7 @@
  *   /slow?ms=N       answers after N ms
  *   /bulkhead?ms=N   the same, in the bulkhead of slow routes
  *   /big?bytes=N     N bytes, byte i is 48 + i mod 61; &length=1 says the length ahead
- *   /abort?after=N   N such bytes, then the handler fails
+ *   /abort?after=N   N such bytes, then the handler fails (&flush=1: they are pushed out first)
  *   /control         every header with which an answer can command a front
  *   /location?to=X   a redirect (&status=N, 302 by default)
  *   /etag            1,000 bytes under a strong ETag
@@ -240,7 +240,7 @@ static enum hearth_error handle_abort(const struct request *request, struct resp
     (void)state;
     const uint64_t bytes = query_number(request, "after", 1000);
     enum hearth_error error = write_pattern(response, 0, bytes);
-    if (error == HEARTH_OK && bytes > 0) {
+    if (error == HEARTH_OK && query_number(request, "flush", 0)) {
         error = response_flush(response);
     }
     if (error != HEARTH_OK) {

@@ -140,6 +140,7 @@ class Pool:
     def start(self, wait=True, timeout=30.0):
         os.makedirs(os.path.join(self.dir, "state"), exist_ok=True)
         before = len(self.log_lines("pool_ready"))
+        tap.cleanup(self._check_sanitizers)  # runs when the pool has been ended
         if self.listen == "fd0":
             self._spawn(["spawn-fcgi", "-s", self.socket, "-M", "0660", "-n", "--"] + self.command())
         elif self.listen == "fd0-fork":
@@ -152,6 +153,10 @@ class Pool:
             tap.eventually(lambda: self._is_ready(before), timeout, "the pool is ready")
             self.master_pid = self.log_lines("pool_ready")[-1].get("pid", self.master_pid)
         return self
+
+    def _check_sanitizers(self):
+        text = self.output()
+        assert "Sanitizer" not in text and "runtime error" not in text, text[-8000:]
 
     def _spawn(self, command, **options):
         self.process = tap.spawn(command, self.output_file, env=self.environment, **options)

@@ -1,0 +1,296 @@
+#!/usr/bin/python3
+"""Connections: far more of them than threads, slow ones, silent ones, and ones that go away."""
+import os
+import socket
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from support import fcgi  # noqa: E402
+from support.pool import TEST_PROGRAM, Pool  # noqa: E402
+from support.tap import equal, eventually, main, test  # noqa: E402
+
+
+def pool(environment=None, **config):
+    return Pool(TEST_PROGRAM, {"pool.workers": 1, **{k.replace("__", "."): v
+                                                     for k, v in config.items()}},
+                environment=environment).start()
+
+
+def in_threads(count, work):
+    """Runs work(number) on so many threads; gives back what they returned or raised."""
+    results = [None] * count
+
+    def run(number):
+        try:
+            results[number] = work(number)
+        except Exception as problem:  # noqa: BLE001
+            results[number] = problem
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+HALVES = {
+    "the first byte of a header": fcgi.begin()[:1],
+    "half a header": fcgi.begin()[:5],
+    "only the beginning": fcgi.begin(1, True),
+    "half the parameters": fcgi.begin(1, True) + fcgi.params(1, fcgi.cgi("GET", "/hello"))[:100],
+    "all but the end of the parameters": fcgi.begin(1, True)
+    + fcgi.params(1, fcgi.cgi("GET", "/hello")),
+}
+
+
+@test
+def sixty_four_kept_connections_share_four_threads():
+    p = pool()
+    rounds = 60
+
+    def client(number):
+        slowest = 0.0
+        with p.connect() as c:
+            for i in range(rounds):
+                began = time.monotonic()
+                if number % 2:
+                    body = bytes([number]) * (i * 37 % 3000)
+                    got = c.request("POST", "/sink", body=body, length=len(body))
+                    assert got.json()["bytes"] == len(body), got.raw
+                else:
+                    got = c.request("GET", "/hello")
+                    assert got.body == b"hello", got.raw
+                slowest = max(slowest, time.monotonic() - began)
+        return slowest
+
+    results = in_threads(64, client)
+    errors = [r for r in results if not isinstance(r, float)]
+    equal(errors, [])
+    assert max(results) < 5.0, f"somebody starved: {max(results):.2f} s"
+    eventually(lambda: p.metric("hearth_pool_connections") == 1, 2.0, "all are closed")
+    equal(p.metric("hearth_pool_worker_restarts_total"), 0)
+
+
+@test
+def idle_kept_connections_hold_nobody_up():
+    p = pool(pool__threads=1)
+    idle = [p.connect() for _ in range(200)]
+    for c in idle:
+        equal(c.request("GET", "/hello").status, 200)
+    began = time.monotonic()
+    for c in idle:
+        equal(c.request("GET", "/hello").status, 200)
+    assert time.monotonic() - began < 5.0
+    equal(p.metric("hearth_pool_connections"), 201)
+    for c in idle:
+        c.close()
+
+
+@test
+def peers_that_begin_a_request_and_stop_starve_nobody():
+    for threads in (1, 2, 4):
+        p = pool(pool__threads=threads, pool__receive_timeout_ms=4000)
+        silent = []
+        for start in HALVES.values():
+            for _ in range(6):
+                silent.append(p.connect())
+                silent[-1].send(start)
+        time.sleep(0.2)
+        began = time.monotonic()
+        for _ in range(50):
+            equal(p.request("GET", "/hello").status, 200)
+        took = time.monotonic() - began
+        assert took < 2.0, f"{threads} threads: 50 requests took {took:.1f} s"
+        parked = p.metric("hearth_pool_parked_connections")
+        assert parked > 0, "some wait without a thread"
+        for c in silent:
+            assert c.closed_within(12.0), "the receive time-out closes them"
+        equal(p.metric("hearth_pool_parked_connections"), 0)
+        equal(p.metric("hearth_pool_connections"), 1)
+        equal(p.metric("hearth_pool_worker_restarts_total"), 0)
+        p.stop()
+
+
+@test
+def a_connection_that_was_set_aside_is_served_once_its_head_is_there():
+    p = pool(pool__threads=1, pool__receive_timeout_ms=10000)
+    whole = fcgi.encode("POST", "/sink", body=b"abc" * 10000, keep=True)
+    step = whole.index(fcgi.params(1, None)) // 8
+    slow = [p.connect() for _ in range(8)]
+    for n, c in enumerate(slow):
+        c.send(whole[:1 + n * step])
+    eventually(lambda: p.metric("hearth_pool_parked_connections") == 8, 3.0, "all are set aside")
+    for n, c in enumerate(slow):
+        c.send(whole[1 + n * step:])
+        equal(c.receive().json()["bytes"], 30000)
+        equal(c.request("GET", "/hello").status, 200)
+    equal(p.metric("hearth_pool_parked_connections"), 0)
+
+
+@test
+def a_head_that_is_larger_than_what_is_looked_at_waits_for_a_free_thread():
+    p = pool(pool__threads=2, http__max_head_bytes=4096, pool__receive_timeout_ms=3000)
+    busy = p.connect()
+    busy.send(fcgi.encode("GET", "/slow?ms=700"))
+    eventually(lambda: p.metric("hearth_pool_threads_busy") == 2, 2.0, "one is busy")
+    got = p.request("GET", "/hello", headers=[("X-Long", "a" * 100000)])
+    equal(got.status, 431)
+    equal(busy.receive().status, 200)
+
+
+@test
+def a_connection_that_never_sends_anything_costs_nothing():
+    p = pool(pool__threads=1, pool__receive_timeout_ms=500)
+    silent = [p.connect() for _ in range(50)]
+    time.sleep(1.0)
+    equal(p.request("GET", "/hello").status, 200)
+    equal(p.metric("hearth_pool_connections"), 51)
+    equal(silent[0].request("GET", "/hello").status, 200, "it may still come")
+
+
+@test
+def a_peer_that_never_closes_holds_no_thread():
+    p = pool(pool__threads=1)
+    opened = []
+    for _ in range(10):  # not kept, and not closed by the peer either: libfcgi would wait 2 s each
+        began = time.monotonic()
+        c = p.connect()
+        opened.append(c)
+        equal(c.request("GET", "/hello", keep=False).body, b"hello")
+        assert time.monotonic() - began < 0.5, "somebody was waited for"
+        assert c.closed_within(0.5)
+
+
+@test
+def a_body_that_stalls_ends_with_the_receive_time_out():
+    p = pool(pool__receive_timeout_ms=400)
+    began = time.monotonic()
+    with p.connect() as c:
+        c.send(fcgi.begin(1, True), fcgi.params(1, fcgi.cgi("POST", "/sink", length=1000)),
+               fcgi.params(1, None), fcgi.stdin(1, b"only so much"))
+        got = c.receive()
+    equal(got.status, 408)
+    assert 0.3 < time.monotonic() - began < 3.0
+
+
+@test
+def a_body_that_trickles_ends_with_the_deadline():
+    p = pool(pool__receive_timeout_ms=1000, pool__request_timeout_ms=1500)
+    began = time.monotonic()
+    with p.connect() as c:
+        c.send(fcgi.begin(1, True), fcgi.params(1, fcgi.cgi("POST", "/sink", length=1000)),
+               fcgi.params(1, None))
+        try:
+            for _ in range(100):
+                c.send(fcgi.stdin(1, b"x"))
+                time.sleep(0.05)
+        except OSError:
+            pass
+        got = c.receive()
+    equal(got.status, 408)
+    assert 1.0 < time.monotonic() - began < 8.0
+
+
+@test
+def a_peer_that_takes_nothing_gives_its_thread_back():
+    p = pool(pool__threads=1, pool__send_timeout_ms=500)
+    c = p.connect()
+    c.send(fcgi.encode("GET", "/big?bytes=50000000"))
+    time.sleep(0.2)
+    began = time.monotonic()
+    equal(p.request("GET", "/hello").status, 200)
+    assert time.monotonic() - began < 3.0
+    line = next(line for line in p.log_lines("request") if line["path"] == "/big")
+    equal(line.get("reason"), "DEADLINE")
+
+
+@test
+def disconnects_in_mid_answer_free_the_thread():
+    p = pool(pool__threads=2)
+    for _ in range(10):
+        c = p.connect()
+        c.send(fcgi.encode("GET", "/big?bytes=50000000", keep=True))
+        c.socket.recv(1000)
+        c.close()
+    for _ in range(10):  # with bytes of ours unread on the way: a reset
+        c = p.connect()
+        c.send(fcgi.encode("POST", "/echo-body", body=b"x" * 200000))
+        c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        c.close()
+    began = time.monotonic()
+    equal(p.request("GET", "/hello").status, 200)
+    assert time.monotonic() - began < 2.0
+    eventually(lambda: p.metric("hearth_pool_connections") == 1, 3.0, "all are closed")
+    errors = {line.get("reason") for line in p.log_lines("request") if line["path"] == "/big"}
+    equal(errors, {"CLIENT_GONE"})
+    equal(p.metric("hearth_pool_worker_restarts_total"), 0)
+
+
+@test
+def an_answer_before_the_body_is_read_reaches_a_peer_that_still_sends():
+    for listen in ("unix", "tcp"):
+        p = Pool(TEST_PROGRAM, {"pool.workers": 1, "pool.threads": 1,
+                                "http.max_body_bytes": 1000}, listen=listen).start()
+        with p.connect() as c:
+            request = fcgi.encode("POST", "/hello", body=b"x" * 8000000, keep=True)
+            answer = []
+            reader = threading.Thread(target=lambda: answer.append(c.receive()))
+            reader.start()
+            try:
+                c.send(request)
+            except OSError:
+                pass  # it was told long before it had sent all
+            reader.join(10)
+        equal((answer[0].complete, answer[0].status), (True, 200), listen)
+        equal(p.request("GET", "/hello").status, 200)
+        eventually(lambda: p.metric("hearth_pool_connections") == 1, 4.0, "it is closed in the end")
+        p.stop()
+
+
+@test
+def a_bulkhead_leaves_threads_for_the_rest():
+    p = pool(pool__threads=6)
+    slow = [p.connect() for _ in range(4)]
+    for c in slow:
+        c.send(fcgi.encode("GET", "/bulkhead?ms=1500"))
+    time.sleep(0.3)
+    began = time.monotonic()
+    for _ in range(20):
+        equal(p.request("GET", "/hello").status, 200)
+    assert time.monotonic() - began < 1.0
+    statuses = [c.receive() for c in slow]
+    equal(sorted(r.status for r in statuses), [200, 200, 503, 503])
+    refused = next(r for r in statuses if r.status == 503)
+    assert refused.header("retry-after"), refused.headers
+    equal(p.request("GET", "/bulkhead?ms=1").status, 200, "the places are free again")
+
+
+@test
+def a_library_that_takes_no_connections_is_worked_around():
+    p = pool(environment={"HEARTH_TEST_DISTRUST": "1"})
+    equal(len(p.log_lines("transport_fallback")), 1)
+    for keep in (True, False):
+        for i in range(20):
+            with p.connect() as c:
+                got = c.request("POST", "/sink", body=b"x" * (i * 1000), keep=keep,
+                                length=i * 1000)
+                equal(got.json()["bytes"], i * 1000)
+                assert c.closed_within(3.0), "it serves one request a connection"
+    results = in_threads(16, lambda n: p.request("GET", f"/big?bytes={n * 10000}").body)
+    equal([len(r) for r in results], [n * 10000 for n in range(16)])
+    equal(p.request("GET", "/abort?after=20000&flush=1").complete, False)
+    equal(p.request("POST", "/sink", body=b"12345", length=4).status, 400)
+    equal(p.stop(), 0)
+
+
+@test
+def an_ordinary_library_is_trusted():
+    p = pool()
+    equal(p.log_lines("transport_fallback"), [])
+
+
+if __name__ == "__main__":
+    main()
