@@ -178,9 +178,8 @@ static void append_empty(struct page *page)
     struct view host = request->host.length > 0 ? request->host : VIEW("localhost");
     buffer_append_text(
         &page->html,
-        "<p>There is no reading to show yet. This sends a first one; the token is made "
-        "by <code>hearth token new</code> with the scope <code>data:write</code>."
-        "</p>\n<pre><code>curl -X PUT ");
+        "<p>There is no reading to show yet. This sends a first one; <code>hearth token new --name "
+        "station --scope data:write</code> makes the token.</p>\n<pre><code>curl -X PUT ");
     buffer_append_html(&page->html, request->scheme);
     buffer_append_text(&page->html, "://");
     buffer_append_html(&page->html, host);
