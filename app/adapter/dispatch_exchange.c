@@ -85,6 +85,18 @@ static enum hearth_error exchange_flush(struct response_sink *sink)
     return exchange->outer->flush(exchange->outer);
 }
 
+static void take_off_the_line(struct exchange *exchange)
+{
+    const struct clock *clock = exchange->app->options.clock;
+    struct body *body = exchange->request.body;
+    uint64_t end_bytes = body->read_bytes + LIMIT_BODY_DRAIN;
+    int64_t end_ns = clock_monotonic_ns(clock) + LIMIT_BODY_DRAIN_MS * INT64_C(1000000);
+    /* A piece at a time; what cannot be read does no harm to the answer. */
+    while (body_drain(body, 0) == HEARTH_BODY_TOO_LARGE && body->read_bytes < end_bytes &&
+           clock_monotonic_ns(clock) < end_ns)
+        continue;
+}
+
 /* A client that is still sending must not wait for its answer until it has sent all: the answer
  * goes first. GET and HEAD have nothing worth the extra write. */
 static enum hearth_error drain(struct exchange *exchange)
@@ -99,7 +111,7 @@ static enum hearth_error drain(struct exchange *exchange)
         if (result != HEARTH_OK)
             return result;
     }
-    body_drain(body, LIMIT_BODY_DRAIN); /* what cannot be read does not harm the answer */
+    take_off_the_line(exchange);
     return HEARTH_OK;
 }
 

@@ -12,7 +12,8 @@
 #define LIMIT_RESPONSE_HEADERS 64         /* an upstream may send many; browsers stop near 100 */
 #define LIMIT_RESPONSE_HOLD    8192 /* a dynamic answer up to this size gets a Content-Length */
 #define LIMIT_BODY_DRAIN       (1u << 20) /* what a handler left unread, taken off the line: 1 MB */
-#define LIMIT_LOG_LINE         8192       /* one write(2), well within what a pipe reader takes */
+#define LIMIT_BODY_DRAIN_MS    2000 /* and no longer than this: a thread waits for nobody's rest */
+#define LIMIT_LOG_LINE         8192 /* one write(2), well within what a pipe reader takes */
 #define LIMIT_CONFIG_FILE      (1u << 20) /* a configuration is written by hand */
 #define LIMIT_AUTH_FILE        (1u << 20) /* about 4,000 tokens */
 #define LIMIT_OBJECT_KEY       1024       /* S3's own limit on a key */

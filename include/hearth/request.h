@@ -69,7 +69,7 @@ struct request {
     struct view scheme;         /* "http" or "https" */
     struct view host;           /* with port if one came; may be empty */
     struct view client_address; /* without port; through the trust list */
-    bool client_is_loopback;
+    bool client_is_loopback;    /* and no forwarded hop, believed or not, is anything else */
 
     struct view request_id; /* ours or, from a trusted peer, its X-Request-Id */
     struct trace_context trace;
@@ -81,7 +81,7 @@ struct request {
 
     /* Filled by the router. */
     const char *route;       /* the pattern that matched, or NULL */
-    struct pairs parameters; /* names of the pattern, decoded values */
+    struct pairs parameters; /* names of the pattern, values as in `path` ("%2F" stays) */
 };
 
 /* What an adapter knows of a request. Views must live as long as the arena. */
@@ -112,13 +112,19 @@ struct request_limits {
  *
  * The path: percent-decoded; empty and "." segments go (a trailing slash stays); "%2F" stays
  * encoded as "%2F", so that it separates nothing. Refused with BAD_PATH: malformed
- * percent-encoding, NUL and other control bytes, ".." in any encoding (also with encoded slashes,
- * backslashes, overlong UTF-8), a path that does not begin with '/'. An absolute-form target gives
- * host and path; "*" is the path of OPTIONS alone.
+ * percent-encoding, NUL and other control bytes, a bare '#', ".." in any encoding (also with
+ * encoded slashes and backslashes), overlong UTF-8, a path that does not begin with '/'. An
+ * absolute-form target gives host and path; "*" is the path of OPTIONS alone.
  *
- * Other errors: URI_TOO_LONG, HEAD_TOO_LARGE, BAD_QUERY, BAD_HEADER (a name or value that RFC 9110
- * does not allow, two Content-Lengths that differ, a Content-Length that is no number), NO_MEMORY.
- */
+ * From a trusted peer, X-Forwarded-For, -Proto and -Host or Forwarded, and X-Request-Id are
+ * believed. Hops are walked from the right; trusted ones are skipped, and one that is no address
+ * ends the walk. A name that came twice is ignored, and so are both families when they name
+ * different clients.
+ *
+ * Other errors: BAD_REQUEST (a malformed method), URI_TOO_LONG, HEAD_TOO_LARGE, BAD_QUERY
+ * (malformed encoding, NUL, control bytes, too many pairs), BAD_HEADER (a name or value that RFC
+ * 9110 does not allow, two Content-Lengths or Hosts that differ, a Content-Length that is no
+ * number, a malformed Host), NO_MEMORY. */
 HEARTH_MUST_CHECK enum hearth_error request_parse(struct arena *arena, const struct clock *clock,
                                                   const struct request_limits *limits,
                                                   const struct request_input *input,

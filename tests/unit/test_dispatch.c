@@ -417,6 +417,30 @@ static void a_body_nobody_read_is_taken_off_the_line(void **state)
     arena_free(arena);
 }
 
+/* A client that sends a byte a second. */
+static enum hearth_error trickle(struct body_source *source, char *to, size_t capacity,
+                                 size_t *length)
+{
+    (void)source;
+    assert_true(capacity > 0);
+    clock_manual_advance_ms(&test.clock, 1000);
+    *to = 'x';
+    *length = 1;
+    return HEARTH_OK;
+}
+
+static void a_body_that_never_ends_is_not_waited_for(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new(LIMIT_ARENA_BYTES);
+    struct body_source body = {trickle};
+    struct request_input input = {.method = VIEW("POST"), .target = VIEW("/ignore"), .body = &body};
+    app_handle(test.app, arena, &input, &test.sink.sink);
+    assert_int_equal(test.sink.finishes, 1);
+    expect_logged("ms", "2012");
+    arena_free(arena);
+}
+
 /* ---- Errors of handlers ---- */
 
 static void an_api_answers_with_a_problem_and_a_page_by_accept(void **state)
@@ -899,6 +923,7 @@ int main(void)
         story(limits_have_their_answers),
         story(a_body_and_its_length_must_agree),
         story(a_body_nobody_read_is_taken_off_the_line),
+        story(a_body_that_never_ends_is_not_waited_for),
         story(an_api_answers_with_a_problem_and_a_page_by_accept),
         story(a_secret_reaches_the_log_alone),
         story(an_answer_half_said_is_taken_back),
