@@ -47,9 +47,8 @@ static bool is_strict(struct view text)
             in_string = c != '"';
         } else if (c == '"') {
             in_string = true;
-        } else if (c == 'N' || c == 'I' || c == '\'' || c == '\0') {
-            return false;
-        } else if (c == '.' && !is_digit_at(text, i + 1)) {
+        } else if (c == 'N' || c == 'I' || c == '\'' || c == '\0' ||
+                   (c == '.' && !is_digit_at(text, i + 1))) {
             return false;
         }
     }

@@ -151,7 +151,8 @@ enum hearth_error sensor_new(const struct services *services, struct reading_sto
     *sensor = NULL;
     if (!made) {
         store->free(store);
-        return error_set_internal(error, HEARTH_NO_MEMORY, ENOMEM, "sensor module");
+        error_set_internal(error, HEARTH_NO_MEMORY, ENOMEM, "sensor module");
+        return HEARTH_NO_MEMORY;
     }
     made->store = store;
     made->auth = services->auth;
@@ -163,8 +164,9 @@ enum hearth_error sensor_new(const struct services *services, struct reading_sto
         made->station_zone = time_zones_find(made->zones, view_of(made->station_zone_name), error);
     if (!made->station_zone) {
         sensor_free(made);
-        return error_set_internal(error, HEARTH_BAD_REQUEST, 0,
-                                  "sensor.time_zone cannot be read from " TIME_ZONE_DIRECTORY);
+        error_set_internal(error, HEARTH_BAD_REQUEST, 0,
+                           "sensor.time_zone cannot be read from " TIME_ZONE_DIRECTORY);
+        return HEARTH_BAD_REQUEST;
     }
     *sensor = made;
     return HEARTH_OK;

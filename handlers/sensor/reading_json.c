@@ -121,13 +121,11 @@ static enum record_reject take_number(struct json_object *value, int places, int
 /* A number that is whole, however it is written: 1, 1.0, 1e0. */
 static enum record_reject take_whole(struct json_object *value, int64_t *number)
 {
-    int64_t tenths;
-    enum record_reject reject = take_number(value, 1, &tenths);
+    enum record_reject reject = take_number(value, 0, number);
     if (!reject && json_object_is_type(value, json_type_double) &&
-        json_object_get_double(value) * 10.0 != (double)tenths)
+        json_object_get_double(value) != (double)*number)
         return REJECT_WRONG_TYPE;
-    *number = tenths / 10;
-    return reject || tenths % 10 == 0 ? reject : REJECT_WRONG_TYPE;
+    return reject;
 }
 
 static enum record_reject take_flag(struct json_object *value, bool absent, bool *flag)

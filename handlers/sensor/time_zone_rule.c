@@ -159,7 +159,7 @@ static int64_t rule_day_s(const struct time_rule_date *date, int year)
     int ahead = (date->weekday - weekday_of(first) + 7) % 7;
     int64_t day = first + (int64_t)(ahead + 7 * (date->week - 1)) * DAY_S;
     while (day >= next_month)
-        day -= 7 * DAY_S;
+        day -= INT64_C(7) * DAY_S;
     return day;
 }
 

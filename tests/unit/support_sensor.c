@@ -4,6 +4,7 @@
 #include "tests/unit/support_sensor.h"
 
 #include "handlers/sensor/sensor.h"
+#include "tests/unit/support_chance.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,6 +136,7 @@ int sensor_app_request(struct sensor_app *test, const char *method, const char *
                        const char *token, const char *headers, struct view body)
 {
     char all[2048];
+    assert_non_null(test);
     int length = snprintf(all, sizeof all, "%s%s%s%s", token ? "Authorization: Bearer " : "",
                           token ? token : "", token ? "\n" : "", headers ? headers : "");
     assert_in_range(length, 0, sizeof all - 1);
@@ -174,16 +176,16 @@ void sensor_app_expect_part(struct sensor_app *test, const char *part)
 struct reading sensor_random_reading(void)
 {
     return (struct reading){
-        .time_ms = SENSOR_TEST_NOW - rand() % (30 * 86400000LL),
-        .channel = 1 + rand() % 16,
-        .rolling_code = rand() % 256,
-        .scale = rand() % 2 ? SCALE_TENTHS_C : SCALE_TENTHS_F,
-        .raw = rand() % 10 ? rand() % RAW_ABSENT : RAW_ABSENT,
-        .humidity = rand() % 10 ? rand() % 101 : HUMIDITY_ABSENT,
-        .battery_low = rand() % 2,
-        .signal = rand() % 128,
-        .relay = rand() % 2,
-        .occupied = rand() % 2,
-        .time_quality = rand() % 2 ? TIME_SENDER : TIME_SERVER,
+        .time_ms = SENSOR_TEST_NOW - (int64_t)(chance_next() % (30 * UINT64_C(86400000))),
+        .channel = 1 + chance(16),
+        .rolling_code = chance(256),
+        .scale = chance(2) ? SCALE_TENTHS_C : SCALE_TENTHS_F,
+        .raw = chance(10) ? chance(RAW_ABSENT) : RAW_ABSENT,
+        .humidity = chance(10) ? chance(101) : HUMIDITY_ABSENT,
+        .battery_low = chance(2),
+        .signal = chance(128),
+        .relay = chance(2),
+        .occupied = chance(2),
+        .time_quality = chance(2) ? TIME_SENDER : TIME_SERVER,
     };
 }

@@ -43,7 +43,7 @@ void sensor_app_expect_body(struct sensor_app *test, const char *body);
 /* Fails unless something like this stands in it. */
 void sensor_app_expect_part(struct sensor_app *test, const char *part);
 
-/* A reading with every field set from the arguments or at random. */
+/* A reading of the last 30 days, by chance (support_chance.h). */
 struct reading sensor_random_reading(void);
 
 #endif

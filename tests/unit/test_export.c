@@ -1,6 +1,7 @@
 /*
  * test_export.c - GET /api/v1/export.bin: the records as they are, whole or in part.
  */
+#include "tests/unit/support_chance.h"
 #include "tests/unit/support_sensor.h"
 
 #include <stdio.h>
@@ -13,7 +14,7 @@ static int start(void **state)
 {
     (void)state;
     sensor_app_start(&test, NULL);
-    srand(29);
+    chance_seed(29);
     return 0;
 }
 
@@ -35,7 +36,7 @@ static void fill(size_t count)
 {
     while (test.memory.count < count) {
         struct reading reading = sensor_random_reading();
-        if (rand() % 20 == 0)
+        if (chance(20) == 0)
             reading.time_quality = TIME_SUSPECT;
         memory_readings_add(&test.memory, &reading);
     }
@@ -145,7 +146,7 @@ static void parts_are_cut_to_the_byte(void **state)
     fill(200);
     test.memory.block_records = 7;
     for (int i = 0; i < 300; i++) {
-        size_t first = (size_t)(rand() % 2400), last = first + (size_t)(rand() % 300);
+        size_t first = (size_t)chance(2400), last = first + (size_t)chance(300);
         size_t end = last < 2400 ? last + 1 : 2400;
         bool with_scope = i % 2;
         snprintf(header, sizeof header, "Range: bytes=%zu-%zu\n", first, last);

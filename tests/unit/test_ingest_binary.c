@@ -1,6 +1,7 @@
 /*
  * test_ingest_binary.c - POST /data with records of 12 bytes.
  */
+#include "tests/unit/support_chance.h"
 #include "tests/unit/support_sensor.h"
 
 #include <stdlib.h>
@@ -45,7 +46,7 @@ static void records_are_stored_byte_for_byte(void **state)
 {
     struct record records[500];
     (void)state;
-    srand(23);
+    chance_seed(23);
     for (size_t i = 0; i < 500; i++) {
         struct reading reading = sensor_random_reading();
         reading.time_ms = SENSOR_TEST_NOW - 1000000 + (int64_t)i;

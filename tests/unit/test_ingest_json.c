@@ -236,7 +236,7 @@ static void nesting_is_bounded(void **state)
         size_t length = (size_t)snprintf(text, sizeof text, "{\"x\":");
         memset(text + length, '[', (size_t)depth);
         memset(text + length + depth, ']', (size_t)depth);
-        snprintf(text + length + 2 * depth, 100,
+        snprintf(text + length + 2 * (size_t)depth, 100,
                  ",\"channel\":1,\"rolling_code\":1,\"humidity\":%d}", depth % 100);
         assert_int_equal(sensor_app_put(&test, NULL, view_of(text)), depth < 16 ? 200 : 400);
     }

@@ -2,6 +2,7 @@
  * test_ingest_time.c - times as senders write them, and local times of any zone.
  */
 #include "tests/unit/support.h"
+#include "tests/unit/support_chance.h"
 
 #include "handlers/sensor/time_parse.h"
 #include "handlers/sensor/time_zone.h"
@@ -99,9 +100,9 @@ static void what_is_no_time_is_refused(void **state)
 static void any_time_that_is_written_is_read_back(void **state)
 {
     (void)state;
-    srand(7);
+    chance_seed(7);
     for (int i = 0; i < 20000; i++) {
-        int64_t ms = ((int64_t)rand() << 20 ^ rand()) % 253402300800000;
+        int64_t ms = (int64_t)(chance_next() % 253402300800000);
         char text[CLOCK_RFC3339_SIZE];
         struct parsed_time time;
         clock_format_rfc3339(ms, text);
@@ -182,14 +183,15 @@ static struct time_zone *load(const char *name)
 
 static int64_t random_second(void)
 {
-    static const int64_t year_1880 = INT64_C(-2840140800), span = INT64_C(7573996800);
-    return year_1880 + ((int64_t)rand() << 20 ^ rand()) % span; /* to 2120 */
+    static const int64_t year_1880 = INT64_C(-2840140800);
+    static const uint64_t span = UINT64_C(7573996800);
+    return year_1880 + (int64_t)(chance_next() % span); /* to 2120 */
 }
 
 static void offsets_are_those_of_the_c_library(void **state)
 {
     (void)state;
-    srand(11);
+    chance_seed(11);
     for (size_t i = 0; i < ZONE_COUNT; i++) {
         struct time_zone *zone = load(zone_names[i]);
         setenv("TZ", zone_names[i], 1);
@@ -225,7 +227,7 @@ static bool search_moment(const struct time_zone *zone, int64_t local_s, int64_t
 static void local_times_are_their_first_moment(void **state)
 {
     (void)state;
-    srand(13);
+    chance_seed(13);
     for (size_t i = 0; i < ZONE_COUNT; i++) {
         struct time_zone *zone = load(zone_names[i]);
         for (int n = 0; n < 600; n++) {
@@ -233,7 +235,7 @@ static void local_times_are_their_first_moment(void **state)
             if (n % 2 == 0) { /* right at a change, where it matters */
                 int64_t change = time_zone_next_change_s(zone, local_s);
                 if (change != INT64_MAX)
-                    local_s = change + time_zone_offset_s(zone, change) + rand() % 10800 - 5400;
+                    local_s = change + time_zone_offset_s(zone, change) + chance(10800) - 5400;
             }
             int64_t got = time_zone_to_utc_ms(zone, local_s * 1000 + 7);
             if (search_moment(zone, local_s, &expected))
@@ -250,15 +252,17 @@ static void a_time_that_comes_twice_is_the_first_and_one_skipped_goes_on(void **
     (void)state;
     struct time_zone *denver = load("America/Denver");
     /* 2025-11-02 01:30 comes at -0600 and again at -0700. */
-    assert_int_equal(time_zone_to_utc_ms(denver, 1762047000000), 1762047000000 + 6 * 3600000);
+    assert_int_equal(time_zone_to_utc_ms(denver, 1762047000000),
+                     1762047000000 + INT64_C(6) * 3600000);
     /* 2025-03-09 02:30 never was; with the offset before (-0700) it is 03:30 at -0600. */
     int64_t utc = time_zone_to_utc_ms(denver, 1741487400000);
-    assert_int_equal(utc, 1741487400000 + 7 * 3600000);
+    assert_int_equal(utc, 1741487400000 + INT64_C(7) * 3600000);
     assert_int_equal(time_zone_to_local_ms(denver, utc), 1741487400000 + 3600000);
     time_zone_free(denver);
     struct time_zone *apia = load("Pacific/Apia");
     /* 2011-12-30 never was there: noon of it, counted at -1000, is noon of the day after. */
-    assert_int_equal(time_zone_to_utc_ms(apia, 1325246400000), 1325246400000 + 10 * 3600000);
+    assert_int_equal(time_zone_to_utc_ms(apia, 1325246400000),
+                     1325246400000 + INT64_C(10) * 3600000);
     time_zone_free(apia);
 }
 

@@ -3,6 +3,7 @@
  * refuse it; and decimal numbers, which are never taken through binary ones.
  */
 #include "tests/unit/support.h"
+#include "tests/unit/support_chance.h"
 
 #include "handlers/sensor/decimal.h"
 #include "handlers/sensor/reading_json.h"
@@ -313,19 +314,19 @@ static void small_things_are_forgiven(void **state)
 static void any_reading_survives_json(void **state)
 {
     (void)state;
-    srand(17);
+    chance_seed(17);
     for (int i = 0; i < 20000; i++) {
         struct reading reading = {
-            .time_ms = ((int64_t)rand() << 20 ^ rand()) & READING_TIME_MAX_MS,
-            .channel = 1 + rand() % 16,
-            .rolling_code = rand() % 256,
-            .scale = rand() % 2 ? SCALE_TENTHS_C : SCALE_TENTHS_F,
-            .raw = rand() % 4095,
-            .humidity = rand() % 101,
-            .battery_low = rand() % 2,
-            .signal = rand() % 128,
-            .relay = rand() % 2,
-            .occupied = rand() % 2,
+            .time_ms = (int64_t)(chance_next() & READING_TIME_MAX_MS),
+            .channel = 1 + chance(16),
+            .rolling_code = chance(256),
+            .scale = chance(2) ? SCALE_TENTHS_C : SCALE_TENTHS_F,
+            .raw = chance(4095),
+            .humidity = chance(101),
+            .battery_low = chance(2),
+            .signal = chance(128),
+            .relay = chance(2),
+            .occupied = chance(2),
         };
         bool celsius = reading.scale == SCALE_TENTHS_C;
         int tenths = reading.raw - (celsius ? RAW_C_OFFSET : RAW_F_OFFSET);

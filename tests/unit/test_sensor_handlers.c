@@ -1,6 +1,7 @@
 /*
  * test_sensor_handlers.c - what the sensor module shows: rows of JSON, the page, and to whom.
  */
+#include "tests/unit/support_chance.h"
 #include "tests/unit/support_sensor.h"
 
 #include "handlers/sensor/scale.h"
@@ -17,7 +18,7 @@ static int start(void **state)
 {
     (void)state;
     sensor_app_start(&test, "sensor: { time_zone = \"America/Denver\"; };");
-    srand(31);
+    chance_seed(31);
     return 0;
 }
 
