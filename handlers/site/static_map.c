@@ -7,6 +7,7 @@
  */
 #include "handlers/site/static_map.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,13 +110,12 @@ static bool is_compressed_form(const struct gathering *gathering, struct view ke
            find_key(gathering, view_slice(key, 0, key.length - 3)) != NULL;
 }
 
-/* Empty when there is none. */
+/* NULL when there is none. */
 static const char *find_compressed_form(const struct gathering *gathering, struct view key)
 {
-    char name[LIMIT_OBJECT_KEY + 4];
-    memcpy(name, key.data, key.length);
-    memcpy(name + key.length, ".gz", 3);
-    return find_key(gathering, view_from(name, key.length + 3));
+    char name[LIMIT_OBJECT_KEY + sizeof ".gz"];
+    snprintf(name, sizeof name, "%.*s.gz", VIEW_ARGUMENTS(key));
+    return find_key(gathering, view_of(name));
 }
 
 /* "pages/about.html" is at "/about". Empty, with NULL data, for what has no address. */

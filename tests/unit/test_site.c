@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/core/memory.h"
+#include "handlers/site/static_map.h"
 #include "support_site.h"
 
 /* ---- Pages ---- */
@@ -145,6 +147,29 @@ static void other_methods_are_not_allowed(void **state)
     site_ask(fixture, "DELETE", "/static/style.css", NULL);
     assert_int_equal(fixture->sink.status, 405);
     site_expect(fixture, "/static/style.css", NULL, 200, "body { color: black }");
+}
+
+static void a_map_that_finds_no_memory_is_an_error_at_any_point(void **state)
+{
+    struct site_fixture *fixture = *state;
+    struct object_store *files = directory_store_new(site_path(fixture, ""), NULL);
+    assert_non_null(files);
+    int failures = 0;
+    for (int64_t allowed = 0;; allowed++, failures++) {
+        struct static_map map;
+        memory_fail_after(allowed);
+        enum hearth_error result = static_map_build(files, &map, NULL);
+        memory_fail_after(-1);
+        if (result == HEARTH_OK) {
+            assert_int_equal(map.count, 3);
+            static_map_clean(&map);
+            break;
+        }
+        assert_int_equal(result, HEARTH_NO_MEMORY);
+        assert_null(static_map_find(&map, VIEW("/")));
+    }
+    assert_true(failures > 2);
+    files->free(files);
 }
 
 /* ---- Types and caches ---- */
@@ -301,6 +326,7 @@ int main(void)
         SITE_STORY(a_file_that_came_after_the_start_is_found_at_the_next),
         SITE_STORY(a_file_that_turned_into_a_link_since_the_start_is_not_followed),
         SITE_STORY(a_missing_directory_is_a_site_without_pages),
+        SITE_STORY(a_map_that_finds_no_memory_is_an_error_at_any_point),
         SITE_STORY(serving_leaves_no_trace_in_the_directory),
         SITE_STORY(other_methods_are_not_allowed),
         SITE_STORY(a_file_has_the_type_of_its_name),
