@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "hearth/limits.h"
 #include "support_dispatch.h"
 
 enum { THREADS = 8, REQUESTS = 400 };
