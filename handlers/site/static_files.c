@@ -86,7 +86,6 @@ static enum hearth_error set_common_headers(const struct sending *sending)
         {"Vary", entry->gzip_key ? "Accept-Encoding" : NULL},
         {"Content-Security-Policy", entry->type->policy},
         {"Referrer-Policy", entry->type->policy ? "same-origin" : NULL},
-        {"X-Content-Type-Options", "nosniff"},
     };
     enum hearth_error result = HEARTH_OK;
     for (size_t i = 0; !result && i < sizeof headers / sizeof headers[0]; i++)
