@@ -92,14 +92,17 @@ struct append_result live_append_number(struct reading_store *store, int number)
 
 struct everything {
     struct record *records;
-    size_t count;
+    size_t count, capacity;
 };
 
 static enum hearth_error take_block(void *context, const struct record *records, size_t count)
 {
     struct everything *all = context;
-    all->records = realloc(all->records, (all->count + count) * sizeof *records);
-    assert_non_null(all->records);
+    if (all->count + count > all->capacity) {
+        all->capacity = 2 * (all->count + count);
+        all->records = realloc(all->records, all->capacity * sizeof *records);
+        assert_non_null(all->records);
+    }
     memcpy(all->records + all->count, records, count * sizeof *records);
     all->count += count;
     return HEARTH_OK;
@@ -109,7 +112,7 @@ struct record *live_everything(struct reading_store *store, size_t *count)
 {
     const struct reading_range range = {
         .from_ms = 0, .to_ms = INT64_MAX, .rolling_code = -1, .with_suspect = true};
-    struct everything all = {calloc(1, sizeof *all.records), 0};
+    struct everything all = {calloc(1, sizeof *all.records), 0, 0};
     struct error_record error = {0};
     enum hearth_error code = store->range(store, &range, take_block, &all, &error);
     if (code != HEARTH_OK)
@@ -262,7 +265,7 @@ static void add_slots(void *context, const char *path, const char *name)
 
 void live_expect_nothing_twice(const struct live_case *test)
 {
-    struct everything all = {calloc(1, sizeof *all.records), 0};
+    struct everything all = {calloc(1, sizeof *all.records), 0, 0};
     each_file(test, "live", add_slots, &all);
     qsort(all.records, all.count, sizeof *all.records, compare_records);
     for (size_t i = 1; i < all.count; i++)
