@@ -4,17 +4,18 @@
  * The outer <svg> has no viewBox: its places are percentages and its text keeps its size, from a
  * phone to a wide screen. The lines lie in an inner <svg> that is stretched (viewBox 0 0 1000
  * 1000), with strokes that are not. Temperatures are drawn in degF with marks in degC on the other
- * side. A line breaks where a series was silent for long. Colours are classes; the style knows
+ * side. Labels stand in front of the lines.
+ * A line breaks where a series was silent for long. Colours are classes; the style knows
  * them.
  */
 #include "handlers/sensor/chart.h"
 
 enum {
-    PLOT_PERCENT = 92, /* of the height; below it stand the days */
+    PLOT_PERCENT = 92, /* of the height; below it stand the times */
     WIDTH_UNITS = 100000,
-    GAP_MS = 6 * 3600000,
-    DAY_MS = 86400000,
-    MOST_MARKS = 6,
+    HOUR_MS = 3600000,
+    GAP_MS = 6 * HOUR_MS,
+    MOST_MOMENTS = 7,
 };
 
 void append_tenths(struct buffer *out, int tenths)
@@ -26,12 +27,16 @@ void append_tenths(struct buffer *out, int tenths)
 /* ---- The scale ---- */
 
 struct axis {
-    int low, high; /* of what is drawn */
+    int low, high;  /* of what is drawn */
+    int most_marks; /* a low chart has room for few */
 };
 
 struct marks {
     int first, step;
 };
+
+/* U+2212, as wide as a digit. */
+#define MINUS "\u2212"
 
 static int floor_to(int value, int step)
 {
@@ -40,11 +45,11 @@ static int floor_to(int value, int step)
 }
 
 /* Round steps, few enough to read. */
-static struct marks marks_for(int low, int high)
+static struct marks marks_for(int low, int high, int most)
 {
     static const int steps[] = {5, 10, 20, 50, 100, 200, 500, 1000, 2000};
     size_t i = 0;
-    while (i + 1 < sizeof steps / sizeof steps[0] && (high - low) / steps[i] > MOST_MARKS)
+    while (i + 1 < sizeof steps / sizeof steps[0] && (high - low) / steps[i] > most)
         i++;
     int first = floor_to(low, steps[i]);
     return (struct marks){first < low ? first + steps[i] : first, steps[i]};
@@ -65,7 +70,7 @@ static bool find_axis(const struct chart *chart, enum chart_quantity quantity, s
     }
     if (!any)
         return false;
-    int step = marks_for(axis->low, axis->high).step;
+    int step = marks_for(axis->low, axis->high, axis->most_marks).step / 2;
     axis->low = floor_to(axis->low, step);
     axis->high = floor_to(axis->high + step - 1, step);
     if (axis->high == axis->low)
@@ -108,6 +113,9 @@ static void draw_label(struct buffer *out, const struct axis *axis, int value, b
 
 static void draw_degrees(struct buffer *out, int tenths, int step, const char *unit)
 {
+    if (tenths < 0)
+        buffer_append_text(out, MINUS);
+    tenths = tenths < 0 ? -tenths : tenths;
     if (step % 10 != 0)
         append_tenths(out, tenths);
     else
@@ -125,15 +133,21 @@ static int to_tenths_c(int tenths_f)
     return (tenths_f - 320) * 5 / 9;
 }
 
-static void draw_temperature_marks(struct buffer *out, const struct axis *axis)
+static void draw_grid(struct buffer *out, const struct axis *axis)
 {
-    struct marks marks = marks_for(axis->low, axis->high);
-    for (int value = marks.first; value <= axis->high; value += marks.step) {
+    struct marks marks = marks_for(axis->low, axis->high, axis->most_marks);
+    for (int value = marks.first; value <= axis->high; value += marks.step)
         draw_line(out, axis, value);
+}
+
+static void draw_temperature_labels(struct buffer *out, const struct axis *axis)
+{
+    struct marks marks = marks_for(axis->low, axis->high, axis->most_marks);
+    for (int value = marks.first; value <= axis->high; value += marks.step) {
         draw_label(out, axis, value, false);
         draw_degrees(out, value, marks.step, "F");
     }
-    marks = marks_for(to_tenths_c(axis->low), to_tenths_c(axis->high));
+    marks = marks_for(to_tenths_c(axis->low), to_tenths_c(axis->high), axis->most_marks);
     for (int value = marks.first; to_tenths_f(value) <= axis->high; value += marks.step) {
         if (to_tenths_f(value) < axis->low)
             continue;
@@ -142,11 +156,10 @@ static void draw_temperature_marks(struct buffer *out, const struct axis *axis)
     }
 }
 
-static void draw_humidity_marks(struct buffer *out, const struct axis *axis)
+static void draw_humidity_labels(struct buffer *out, const struct axis *axis)
 {
-    struct marks marks = marks_for(axis->low, axis->high);
+    struct marks marks = marks_for(axis->low, axis->high, axis->most_marks);
     for (int value = marks.first; value <= axis->high; value += marks.step) {
-        draw_line(out, axis, value);
         draw_label(out, axis, value, false);
         buffer_append_format(out, "%d\u00a0%%</text>\n", value);
     }
@@ -158,37 +171,54 @@ static void append_x(struct buffer *out, const struct chart *chart, int64_t time
     buffer_append_text(out, "%");
 }
 
-static void draw_day(struct buffer *out, const struct chart *chart, int64_t begin_ms,
-                     const struct civil_time *day)
+/* A line at a moment, and its name: of the day at midnight, else of the hour. */
+static void draw_moment(struct buffer *out, const struct chart *chart, int64_t at_ms,
+                        const struct civil_time *local, int64_t step_ms)
 {
     static const char *const names[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     buffer_append_text(out, "<line class=\"day\" y1=\"0\" y2=\"100%\" x1=\"");
-    append_x(out, chart, begin_ms);
+    append_x(out, chart, at_ms);
     buffer_append_text(out, "\" x2=\"");
-    append_x(out, chart, begin_ms);
+    append_x(out, chart, at_ms);
     buffer_append_text(out, "\"/>\n");
-    if (chart->to_ms - begin_ms < DAY_MS * 3 / 4)
+    if (chart->to_ms - at_ms < step_ms * 3 / 4)
         return; /* no room for the name */
     buffer_append_text(out, "<text class=\"mark\" y=\"100%\" dy=\"-6\" dx=\"4\" x=\"");
-    append_x(out, chart, begin_ms);
-    buffer_append_format(out, "\">%s %d</text>\n", names[day->weekday], day->day);
+    append_x(out, chart, at_ms);
+    if (local->hour == 0)
+        buffer_append_format(out, "\">%s<tspan class=\"date\"> %d</tspan></text>\n",
+                             names[local->weekday], local->day);
+    else
+        buffer_append_format(out, "\">%02d:00</text>\n", local->hour);
 }
 
-/* Local midnights, also on days of 23 and 25 hours. */
-static void draw_days(struct buffer *out, const struct chart *chart)
+/* Days where there are several, else hours. */
+static int hours_between(const struct chart *chart)
 {
-    struct civil_time day;
-    civil_from_ms(time_zone_to_local_ms(chart->zone, chart->from_ms), &day);
-    day = (struct civil_time){.year = day.year, .month = day.month, .day = day.day};
+    static const int steps[] = {1, 2, 3, 6, 12};
+    int64_t hours = (chart->to_ms - chart->from_ms) / HOUR_MS;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        if (hours / steps[i] < MOST_MOMENTS)
+            return steps[i];
+    return 24;
+}
+
+/* By local time, so also right on days of 23 and 25 hours. */
+static void draw_moments(struct buffer *out, const struct chart *chart)
+{
+    struct civil_time local;
+    int hours = hours_between(chart);
+    civil_from_ms(time_zone_to_local_ms(chart->zone, chart->from_ms), &local);
+    local = (struct civil_time){.year = local.year, .month = local.month, .day = local.day};
     for (;;) {
-        int64_t local_ms = civil_to_ms(&day);
-        int64_t begin_ms = time_zone_to_utc_ms(chart->zone, local_ms);
-        civil_from_ms(local_ms, &day);
-        if (begin_ms >= chart->to_ms)
+        int64_t local_ms = civil_to_ms(&local);
+        int64_t at_ms = time_zone_to_utc_ms(chart->zone, local_ms);
+        civil_from_ms(local_ms, &local);
+        if (at_ms >= chart->to_ms)
             return;
-        if (begin_ms > chart->from_ms)
-            draw_day(out, chart, begin_ms, &day);
-        day.day++;
+        if (at_ms > chart->from_ms)
+            draw_moment(out, chart, at_ms, &local, (int64_t)hours * HOUR_MS);
+        local.hour += hours;
     }
 }
 
@@ -239,27 +269,35 @@ static void draw_series(struct buffer *out, const struct chart *chart, size_t nu
                          series->rolling_code);
 }
 
+static void draw_plot(struct buffer *out, const struct chart *chart, enum chart_quantity quantity,
+                      const struct axis *axis)
+{
+    buffer_append_format(out,
+                         "<svg viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" "
+                         "width=\"100%%\" height=\"%d%%\">\n",
+                         PLOT_PERCENT);
+    for (size_t i = 0; i < chart->series_count; i++)
+        draw_series(out, chart, i, quantity, axis);
+    buffer_append_text(out, "</svg>\n");
+}
+
 bool chart_draw(const struct chart *chart, enum chart_quantity quantity, struct buffer *out)
 {
-    struct axis axis = {0, 0};
     bool temperature = quantity == CHART_TEMPERATURE;
+    struct axis axis = {.most_marks = temperature ? 6 : 4};
     if (!find_axis(chart, quantity, &axis))
         return false;
     buffer_append_format(out, "<svg class=\"chart %s\" role=\"img\" aria-label=\"%s\">\n",
                          temperature ? "temperature" : "humidity",
                          temperature ? "Temperature of each series over time"
                                      : "Humidity of each series over time");
-    draw_days(out, chart);
+    draw_grid(out, &axis);
+    draw_moments(out, chart);
+    draw_plot(out, chart, quantity, &axis);
     if (temperature)
-        draw_temperature_marks(out, &axis);
+        draw_temperature_labels(out, &axis);
     else
-        draw_humidity_marks(out, &axis);
-    buffer_append_format(out,
-                         "<svg viewBox=\"0 0 1000 1000\" preserveAspectRatio=\"none\" "
-                         "width=\"100%%\" height=\"%d%%\">\n",
-                         PLOT_PERCENT);
-    for (size_t i = 0; i < chart->series_count; i++)
-        draw_series(out, chart, i, quantity, &axis);
-    buffer_append_text(out, "</svg>\n</svg>\n");
+        draw_humidity_labels(out, &axis);
+    buffer_append_text(out, "</svg>\n");
     return true;
 }

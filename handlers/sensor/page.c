@@ -12,6 +12,7 @@ enum {
     PAGE_BYTES = 8 << 20, /* 4,096 series in the table are 2 MB, 64 lines in two charts 1 MB */
     MOST_SERIES = 4096,
     WINDOW_MS = 7 * 86400000,
+    LEAST_WINDOW_MS = 3600000,
 };
 
 struct page {
@@ -33,13 +34,29 @@ static const char head[] =
     "<meta charset=\"utf-8\">\n"
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
     "<meta name=\"color-scheme\" content=\"light dark\">\n"
-    "<title>Temperatures</title>\n"
+    "<title>Temperatures - Hearth</title>\n"
+    "<link rel=\"icon\" href=\"/static/favicon.svg\" type=\"image/svg+xml\">\n"
+    "<link rel=\"stylesheet\" href=\"/static/style.css\">\n"
     "<link rel=\"stylesheet\" href=\"/static/temp.css\">\n"
     "</head>\n"
-    "<body>\n"
-    "<header><nav aria-label=\"Site\"><a href=\"/\">Home</a></nav><h1>Temperatures</h1></header>\n"
-    "<main>\n";
-static const char foot[] = "</main>\n</body>\n</html>\n";
+    "<body class=\"readings\">\n"
+    "<a class=\"skip\" href=\"#main\">Skip to the content</a>\n"
+    "<header class=\"site\">\n"
+    "<a class=\"name\" href=\"/\"><img src=\"/static/favicon.svg\" alt=\"\" width=\"32\" "
+    "height=\"32\">Hearth</a>\n"
+    "<nav aria-label=\"Site\">\n<ul>\n"
+    "<li><a href=\"/\">Home</a></li>\n"
+    "<li><a href=\"/temp\" aria-current=\"page\">Temperatures</a></li>\n"
+    "<li><a href=\"/about\">About</a></li>\n"
+    "</ul>\n</nav>\n"
+    "</header>\n"
+    "<main id=\"main\" tabindex=\"-1\">\n"
+    "<h1>Temperatures</h1>\n";
+static const char foot[] = "</main>\n"
+                           "<footer class=\"foot\">\n"
+                           "<p>Also <a href=\"/temp/data\">as JSON</a> and, all of it, "
+                           "<a href=\"/api/v1/export.bin\">as records</a>.</p>\n"
+                           "</footer>\n</body>\n</html>\n";
 
 static const char policy[] = "default-src 'none'; style-src 'self'; img-src 'self'; "
                              "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -110,17 +127,22 @@ static void append_chart(struct page *page, enum chart_quantity quantity, const 
 
 /* ---- The table ---- */
 
+static void append_degrees(struct page *page, int tenths, const char *unit)
+{
+    buffer_append_text(&page->html,
+                       tenths < 0 ? "<td class=\"number\">−" : "<td class=\"number\">");
+    append_tenths(&page->html, tenths < 0 ? -tenths : tenths);
+    buffer_append_format(&page->html, "\u00a0°%s</td>", unit);
+}
+
 static void append_measured(struct page *page, const struct reading *reading)
 {
     struct buffer *html = &page->html;
     if (reading->raw == RAW_ABSENT) {
         buffer_append_text(html, "<td class=\"number\">–</td><td class=\"number\">–</td>");
     } else {
-        buffer_append_text(html, "<td class=\"number\">");
-        append_tenths(html, reading_tenths_f(reading));
-        buffer_append_text(html, "\u00a0°F</td><td class=\"number\">");
-        append_tenths(html, reading_tenths_c(reading));
-        buffer_append_text(html, "\u00a0°C</td>");
+        append_degrees(page, reading_tenths_f(reading), "F");
+        append_degrees(page, reading_tenths_c(reading), "C");
     }
     if (reading->humidity == HUMIDITY_ABSENT)
         buffer_append_text(html, "<td class=\"number\">–</td>");
@@ -159,14 +181,15 @@ static void append_row(struct page *page, const struct latest_reading *latest)
 
 static void append_table(struct page *page)
 {
-    buffer_append_text(&page->html,
-                       "<section>\n<h2>Latest</h2>\n<div class=\"wide\" tabindex=\"0\" "
-                       "role=\"region\" aria-label=\"Latest reading of each series\">\n<table>\n"
-                       "<thead><tr><th scope=\"col\">Channel</th>"
-                       "<th scope=\"col\" colspan=\"2\">Temperature</th>"
-                       "<th scope=\"col\">Humidity</th><th scope=\"col\">Last seen</th>"
-                       "<th scope=\"col\">Battery</th><th scope=\"col\">Signal</th>"
-                       "<th scope=\"col\">Readings</th></tr></thead>\n<tbody>\n");
+    buffer_append_text(
+        &page->html,
+        "<section>\n<h2>Latest</h2>\n<div class=\"wide\" tabindex=\"0\" "
+        "role=\"region\" aria-label=\"Latest reading of each series\">\n<table>\n"
+        "<thead><tr><th scope=\"col\">Channel</th>"
+        "<th scope=\"col\" colspan=\"2\" class=\"number\">Temperature</th>"
+        "<th scope=\"col\" class=\"number\">Humidity</th><th scope=\"col\">Last seen</th>"
+        "<th scope=\"col\">Battery</th><th scope=\"col\" class=\"number\">Signal</th>"
+        "<th scope=\"col\" class=\"number\">Readings</th></tr></thead>\n<tbody>\n");
     for (size_t i = 0; i < page->latest_count; i++)
         append_row(page, &page->latest[i]);
     buffer_append_text(&page->html, "</tbody>\n</table>\n</div>\n</section>\n");
@@ -191,23 +214,47 @@ static void append_empty(struct page *page)
 
 /* ---- The page ---- */
 
+/* The chart begins with the first reading where there is less than a week of them. */
+static enum hearth_error find_begin(struct page *page, int64_t *from_ms)
+{
+    struct reading_store *store = page->sensor->store;
+    struct reading_series *series = arena_array(page->request->arena, MOST_SERIES, sizeof *series);
+    int64_t first_ms = page->state.newest_ms - LEAST_WINDOW_MS;
+    size_t count = 0;
+    if (!series)
+        return HEARTH_NO_MEMORY;
+    enum hearth_error error =
+        store->series(store, series, MOST_SERIES, &count, page->request->error);
+    for (size_t i = 0; i < count; i++)
+        if (series[i].first_ms < first_ms)
+            first_ms = series[i].first_ms;
+    *from_ms = page->state.newest_ms - WINDOW_MS;
+    if (*from_ms < first_ms)
+        *from_ms = first_ms;
+    if (*from_ms < 0)
+        *from_ms = 0;
+    return error;
+}
+
 static enum hearth_error gather(struct page *page)
 {
     struct reading_store *store = page->sensor->store;
     const struct request *request = page->request;
-    int64_t to_ms = page->state.newest_ms + 1;
-    int64_t from_ms = to_ms > WINDOW_MS ? to_ms - WINDOW_MS : 0;
-    const struct reading_range range = {from_ms, to_ms, 0, -1, false};
+    int64_t from_ms = 0, to_ms = page->state.newest_ms + 1;
     page->latest = arena_array(request->arena, MOST_SERIES, sizeof *page->latest);
     enum hearth_error error = page->latest ? HEARTH_OK : HEARTH_NO_MEMORY;
+    if (!error)
+        error = find_begin(page, &from_ms);
     if (!error)
         error =
             chart_init(&page->chart, request->arena, from_ms, to_ms, page->sensor->station_zone);
     if (!error)
         error =
             store->latest(store, page->latest, MOST_SERIES, &page->latest_count, request->error);
-    if (!error)
+    if (!error) {
+        const struct reading_range range = {from_ms, to_ms, 0, -1, false};
         error = store->range(store, &range, chart_add, &page->chart, request->error);
+    }
     if (!error)
         chart_sort(&page->chart);
     return error;

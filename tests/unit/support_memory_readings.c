@@ -25,8 +25,11 @@ static void keep_rejected(struct memory_readings *memory, enum record_reject rea
     struct memory_rejected *kept = &memory->rejected[memory->rejected_count++];
     *kept = (struct memory_rejected){.reason = reason};
     strncpy(kept->source, source, sizeof kept->source - 1);
-    buffer_init(&kept->raw, 64u << 20);
-    assert_int_equal(buffer_append(&kept->raw, raw), HEARTH_OK);
+    char *copy = malloc(raw.length + 1);
+    assert_non_null(copy);
+    if (raw.length > 0)
+        memcpy(copy, raw.data, raw.length);
+    kept->raw = view_from(copy, raw.length);
 }
 
 /* Where the record belongs. */
@@ -253,7 +256,7 @@ void memory_readings_init(struct memory_readings *memory)
 void memory_readings_clean(struct memory_readings *memory)
 {
     for (size_t i = 0; i < memory->rejected_count; i++)
-        buffer_clean(&memory->rejected[i].raw);
+        free((void *)memory->rejected[i].raw.data);
     free(memory->rejected);
     free(memory->records);
     pthread_mutex_destroy(&memory->lock);

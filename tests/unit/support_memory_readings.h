@@ -14,7 +14,7 @@
 struct memory_rejected {
     enum record_reject reason;
     char source[16];
-    struct buffer raw;
+    struct view raw; /* from malloc, so that a test may let the program's memory run out */
 };
 
 struct memory_readings {

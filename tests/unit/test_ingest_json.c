@@ -4,6 +4,8 @@
  */
 #include "tests/unit/support_sensor.h"
 
+#include "app/core/memory.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -334,6 +336,47 @@ static void many_readings_go_in_batches_and_all_are_counted(void **state)
     buffer_clean(&body);
 }
 
+/* As sensor_app_put, while the program has memory for so many allocations only. */
+static int put_with_little_memory(int64_t allocations, struct view content)
+{
+    char authorization[AUTH_TOKEN_SIZE + 8];
+    struct pair headers[] = {{VIEW("content-type"), VIEW("application/x-ndjson")},
+                             {VIEW("authorization"), VIEW_NONE}};
+    struct test_body body;
+    struct request_input input = {.method = VIEW("PUT"),
+                                  .target = VIEW("/data"),
+                                  .headers = {headers, 2},
+                                  .peer_address = VIEW("127.0.0.1"),
+                                  .body = &body.source};
+    struct arena *arena = arena_new(8u << 20);
+    assert_non_null(arena);
+    snprintf(authorization, sizeof authorization, "Bearer %s", test.writer);
+    headers[1].value = view_of(authorization);
+    test_body_init(&body, content, 0);
+    test_sink_clean(&test.sink);
+    test_sink_init(&test.sink);
+    memory_fail_after(allocations);
+    app_handle(test.app, arena, &input, &test.sink.sink);
+    memory_fail_after(-1);
+    arena_free(arena);
+    return test.sink.aborts > 0 ? 0 : test.sink.status;
+}
+
+/* Each allocation fails in turn, until none does: a 200 is never for what is not there. */
+static void running_out_of_memory_loses_nothing_that_was_answered_for(void **state)
+{
+    int status = 0;
+    (void)state;
+    for (int64_t allocations = 0; status != 200; allocations++) {
+        status = put_with_little_memory(allocations, VIEW(READING "\nbad\n" OTHER));
+        if (status != 200 && status != 503 && status != 0)
+            fail_msg("after %lld allocations: %d", (long long)allocations, status);
+        assert_true(allocations < 1000);
+    }
+    sensor_app_expect_part(&test, "\"quarantined\":1");
+    assert_int_equal(test.memory.count, 2);
+}
+
 static void metrics_tell_what_came(void **state)
 {
     static const char help[] = "";
@@ -373,6 +416,7 @@ int main(void)
         STORY(a_store_that_fails_is_503_with_retry_after),
         STORY(a_zone_that_is_missing_keeps_the_reading_at_its_sender),
         STORY(many_readings_go_in_batches_and_all_are_counted),
+        STORY(running_out_of_memory_loses_nothing_that_was_answered_for),
         STORY(metrics_tell_what_came),
     };
     return cmocka_run_group_tests_name("ingest_json", tests, NULL, NULL);

@@ -8,6 +8,8 @@
 #include "handlers/sensor/time_zone.h"
 #include "handlers/sensor/time_zone_rule.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -306,6 +308,36 @@ static void a_zone_is_loaded_once(void **state)
     time_zones_free(zones);
 }
 
+static void *find_all(void *context)
+{
+    static _Atomic(const struct time_zone *) found[ZONE_COUNT];
+    struct time_zones *zones = context;
+    for (size_t round = 0; round < 200; round++) {
+        size_t i = round % ZONE_COUNT;
+        const struct time_zone *zone = time_zones_find(zones, view_of(zone_names[i]), NULL);
+        const struct time_zone *before = atomic_exchange(&found[i], zone);
+        if (!zone || (before && before != zone) || time_zone_offset_s(zone, 0) > 50400)
+            return zones;
+    }
+    return NULL;
+}
+
+static void threads_share_the_zones(void **state)
+{
+    pthread_t threads[8];
+    void *failed;
+    (void)state;
+    struct time_zones *zones = time_zones_new(TIME_ZONE_DIRECTORY);
+    assert_non_null(zones);
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, find_all, zones), 0);
+    for (size_t i = 0; i < 8; i++) {
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+    time_zones_free(zones);
+}
+
 /* ---- Rules ---- */
 
 static void rules_beyond_the_table_hold(void **state)
@@ -483,6 +515,7 @@ int main(void)
         cmocka_unit_test(a_time_that_comes_twice_is_the_first_and_one_skipped_goes_on),
         cmocka_unit_test(names_cannot_leave_the_directory),
         cmocka_unit_test(a_zone_is_loaded_once),
+        cmocka_unit_test(threads_share_the_zones),
         cmocka_unit_test(rules_beyond_the_table_hold),
         cmocka_unit_test(old_and_new_files_are_read),
         cmocka_unit_test(a_damaged_file_is_refused_or_harmless),

@@ -331,7 +331,7 @@ static void the_page_draws_and_lists_every_series(void **state)
     const char *body = test_sink_body(&test.sink);
     assert_int_equal(count_parts(body, "<path class=\"line "), 16);
     assert_int_equal(count_parts(body, "<tr><th scope=\"row\">"), 8);
-    assert_int_equal(count_parts(body, "<li>"), 8);
+    assert_int_equal(count_parts(body, "<li><span class=\"key s"), 8);
     assert_null(strstr(body, "http"));
     assert_null(strstr(body, "<script"));
     assert_null(strstr(body, "style="));
