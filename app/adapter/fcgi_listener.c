@@ -204,7 +204,7 @@ static enum hearth_error remove_leftover(const struct fcgi_listener *listener,
                          listener->name);
     }
     for (int waited_ms = 0; somebody_listens(address); waited_ms += LEFTOVER_STEP_MS) {
-        const struct timespec pause = {.tv_nsec = LEFTOVER_STEP_MS * 1000000};
+        const struct timespec pause = {.tv_nsec = LEFTOVER_STEP_MS * 1000000L};
         if (waited_ms >= LEFTOVER_WAIT_MS) {
             return error_set(error, HEARTH_LOCKED, "%s: somebody else listens here",
                              listener->name);

@@ -101,7 +101,7 @@ void fcgi_transport_prepare(int connection, const struct fcgi_time_limits *limit
 {
     set_time_limit(connection, SO_RCVTIMEO, limits->receive_ms);
     set_time_limit(connection, SO_SNDTIMEO, limits->send_ms);
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {.ss_family = AF_UNIX};
     socklen_t length = sizeof address;
     if (getsockname(connection, (struct sockaddr *)&address, &length) == 0 &&
         address.ss_family != AF_UNIX) {

@@ -64,7 +64,7 @@ bool fcgi_waiting_head_arrived(struct fcgi_waiting *waiting, int connection)
 
 static void start_timer(const struct fcgi_waiting *waiting)
 {
-    const struct itimerspec tick = {.it_value = {.tv_nsec = TICK_MS * 1000000}};
+    const struct itimerspec tick = {.it_value = {.tv_nsec = TICK_MS * 1000000L}};
     timerfd_settime(waiting->timer, 0, &tick, NULL);
 }
 

@@ -11,6 +11,7 @@
 #define HEARTH_FCGI_WAITING_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "hearth/base.h"
 
@@ -29,8 +30,9 @@ struct fcgi_watch {
     enum fcgi_watch_kind kind;
     int fd;
     enum fcgi_wait_kind waits_for;
-    int64_t wait_end_ns;                        /* monotonic */
-    struct fcgi_watch *next;                    /* in the waiting list */
+    int64_t wait_end_ns;     /* monotonic */
+    atomic_bool armed;       /* orders what its last owner did before what the next one does */
+    struct fcgi_watch *next; /* in the waiting list */
     struct fcgi_watch *all_before, *all_behind; /* among all connections of the loop */
 };
 

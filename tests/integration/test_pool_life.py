@@ -283,7 +283,7 @@ def sigusr1_opens_the_log_again_in_every_process():
     size = os.path.getsize(moved)
     for _ in range(20):
         equal(p.request("GET", "/hello").status, 200)
-    equal(len(p.log_lines("request")), 20)
+    eventually(lambda: len(p.log_lines("request")) == 20, 2.0, "all are in the new file")
     equal(os.path.getsize(moved), size)
 
 

@@ -304,6 +304,7 @@ def a_head_that_breaks_off_between_two_parameters_is_not_run():
                     c.socket.shutdown(1)
                 equal(c.receive().raw, b"", (after, closes))
     equal(p.request("GET", "/echo").status, 200)
+    eventually(lambda: p.log_lines("request"), 2.0, "it is logged")
     equal([line["path"] for line in p.log_lines("request")], ["/echo"])
 
 
@@ -321,12 +322,12 @@ def the_variables_of_the_protocol_can_be_asked_for():
 @test
 def repeated_variables_cost_one_worker_and_nothing_else():
     # libfcgi 2.4.2 writes their answer over the end of a buffer, and its stack protector aborts.
-    p = Pool(TEST_PROGRAM, {"pool.workers": 2}).start()
+    p = Pool(TEST_PROGRAM, {"pool.workers": 2}, may_overflow=True).start()
     before = p.worker_pids()
     with p.connect() as c:
         c.send(fcgi.record(fcgi.GET_VALUES, 0, fcgi.pair("FCGI_MAX_CONNS", "") * 20,
                            padding=8))
-        assert c.closed_within(2.0)
+        c.receive()  # whatever it still says, then the end
     eventually(lambda: p.worker_pids() != before, 1.0, "a worker died")
     took = wait_until_whole(p, 2)
     assert took < 1.0, took

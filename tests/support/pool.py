@@ -83,10 +83,11 @@ def alive(pid):
 
 class Pool:
     def __init__(self, program="hearth-fcgi", config=None, dir=None, listen="unix", arguments=(),
-                 environment=None):
+                 environment=None, may_overflow=False):
         self.program = program_path(program)
         self.dir = dir or tap.directory()
         self.listen = listen
+        self.may_overflow = may_overflow  # the test makes a library write over its buffer
         self.arguments = list(arguments)
         self.environment = dict(os.environ, **(environment or {}))
         self.config_file = os.path.join(self.dir, "hearth.conf")
@@ -156,7 +157,8 @@ class Pool:
 
     def _check_sanitizers(self):
         text = self.output()
-        assert "Sanitizer" not in text and "runtime error" not in text, text[-8000:]
+        broken = "Sanitizer" in text or "runtime error" in text
+        assert self.may_overflow or not broken, text[-8000:]
 
     def _spawn(self, command, **options):
         self.process = tap.spawn(command, self.output_file, env=self.environment, **options)
