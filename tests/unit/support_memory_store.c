@@ -169,8 +169,9 @@ static enum hearth_error memory_put(struct object_store *store, const char *key,
     memory->puts++;
     if (memory->before_put)
         memory->before_put(memory, memory->context);
-    if (!object_key_valid(view_of(key)))
-        return error_set(error, HEARTH_BAD_REQUEST, "not a key");
+    if (!object_key_valid(view_of(key)) ||
+        (options && options->if_absent && options->if_match.length > 0))
+        return error_set(error, HEARTH_BAD_REQUEST, "not a key, or both conditions");
     if (memory->fail != HEARTH_OK)
         return error_set_internal(error, memory->fail, 0, "the test said so");
     pthread_mutex_lock(&memory->lock);
@@ -186,34 +187,49 @@ static enum hearth_error memory_put(struct object_store *store, const char *key,
     return refused ? error_set(error, HEARTH_PRECONDITION_FAILED, "%s", key) : HEARTH_OK;
 }
 
+/* The first key behind `after` that has the prefix, as a copy; NULL when there is none. */
+static char *next_key(struct memory_store *memory, const char *prefix, const char *after,
+                      struct object_info *info)
+{
+    char *key = NULL;
+    pthread_mutex_lock(&memory->lock);
+    const struct memory_object *object = memory->objects;
+    while (object && (!view_starts_with(view_of(object->key), view_of(prefix)) ||
+                      (after && strcmp(object->key, after) <= 0)))
+        object = object->next;
+    if (object) {
+        describe(object, info);
+        key = copy_of(object->key, strlen(object->key));
+    }
+    pthread_mutex_unlock(&memory->lock);
+    return key;
+}
+
+/* No lock is held while `visit` runs: it may use the store. */
 static enum hearth_error memory_list(struct object_store *store,
                                      const struct object_list_options *options,
                                      object_visit_fn *visit, void *context, bool *more,
                                      struct error_record *error)
 {
     struct memory_store *memory = of(store);
+    struct object_entry entry = {0};
+    char *key = NULL, *next;
     size_t visited = 0;
-    if (more)
-        *more = false;
+    bool go_on = true, cut = false;
     if (memory->fail != HEARTH_OK)
         return error_set_internal(error, memory->fail, 0, "the test said so");
-    pthread_mutex_lock(&memory->lock);
-    for (const struct memory_object *object = memory->objects; object; object = object->next) {
-        struct object_entry entry = {.key = object->key};
-        if (!view_starts_with(view_of(object->key), view_of(options->prefix)) ||
-            (options->after && strcmp(object->key, options->after) <= 0))
-            continue;
-        if (options->limit > 0 && visited == options->limit) {
-            if (more)
-                *more = true;
-            break;
-        }
-        describe(object, &entry.info);
+    while (go_on && !cut &&
+           (next = next_key(memory, options->prefix, key ? key : options->after, &entry.info))) {
+        free(key);
+        key = next;
+        cut = options->limit > 0 && visited == options->limit;
+        entry.key = key;
         visited++;
-        if (!visit(context, &entry))
-            break;
+        go_on = cut || visit(context, &entry);
     }
-    pthread_mutex_unlock(&memory->lock);
+    free(key);
+    if (more)
+        *more = cut;
     return HEARTH_OK;
 }
 
@@ -228,6 +244,8 @@ static enum hearth_error memory_remove(struct object_store *store, const char *k
                                        struct view if_match, struct error_record *error)
 {
     struct memory_store *memory = of(store);
+    if (!object_key_valid(view_of(key)))
+        return error_set(error, HEARTH_BAD_REQUEST, "not a key");
     if (memory->fail != HEARTH_OK)
         return error_set_internal(error, memory->fail, 0, "the test said so");
     pthread_mutex_lock(&memory->lock);
