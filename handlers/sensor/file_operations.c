@@ -206,7 +206,11 @@ enum hearth_error file_sync(struct file_operations *files, int file, const char 
 enum hearth_error file_status_of(struct file_operations *files, int file, const char *path,
                                  struct file_status *status, struct error_record *error)
 {
-    return files->status(files, file, status) == 0 ? HEARTH_OK : failed(error, "status of", path);
+    int outcome;
+    do
+        outcome = files->status(files, file, status);
+    while (outcome != 0 && errno == EINTR);
+    return outcome == 0 ? HEARTH_OK : failed(error, "status of", path);
 }
 
 enum hearth_error file_rename(struct file_operations *files, const char *from, const char *to,
@@ -219,10 +223,28 @@ enum hearth_error file_rename(struct file_operations *files, const char *from, c
     return outcome == 0 ? HEARTH_OK : failed(error, "rename", from);
 }
 
+struct listing {
+    file_visit_fn *visit;
+    void *context;
+    size_t visited;
+};
+
+static bool count_visit(void *context, const char *name)
+{
+    struct listing *listing = context;
+    listing->visited++;
+    return listing->visit(listing->context, name);
+}
+
 enum hearth_error file_list(struct file_operations *files, const char *path, file_visit_fn *visit,
                             void *context, struct error_record *error)
 {
-    return files->list(files, path, visit, context) == 0 ? HEARTH_OK : failed(error, "list", path);
+    struct listing listing = {visit, context, 0};
+    int outcome;
+    do
+        outcome = files->list(files, path, count_visit, &listing);
+    while (outcome != 0 && errno == EINTR && listing.visited == 0);
+    return outcome == 0 ? HEARTH_OK : failed(error, "list", path);
 }
 
 enum hearth_error file_sync_directory(struct file_operations *files, const char *path,

@@ -125,10 +125,10 @@ enum hearth_error identity_reserve(struct identity *identity, size_t count)
     return capacity == identity->capacity ? HEARTH_OK : grow(identity, capacity);
 }
 
-bool identity_find(const struct identity *identity, const struct record *record, uint32_t *number)
+enum identity_answer identity_find(const struct identity *identity, const struct record *record)
 {
     if (identity->capacity == 0)
-        return false;
+        return IDENTITY_NEW;
     uint64_t hashed = hash(identity, record);
     size_t mask = identity->capacity - 1, at = (size_t)hashed & mask;
     for (; identity->numbers[at] != 0; at = (at + 1) & mask) {
@@ -136,12 +136,12 @@ bool identity_find(const struct identity *identity, const struct record *record,
             continue;
         const struct record *standing =
             identity->record_at(identity->context, identity->numbers[at] - 1);
-        if (standing && record_same(standing, record)) {
-            *number = identity->numbers[at] - 1;
-            return true;
-        }
+        if (!standing)
+            return IDENTITY_UNREADABLE;
+        if (record_same(standing, record))
+            return IDENTITY_KNOWN;
     }
-    return false;
+    return IDENTITY_NEW;
 }
 
 void identity_insert(struct identity *identity, const struct record *record, uint32_t number)

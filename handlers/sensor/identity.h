@@ -31,8 +31,13 @@ void identity_clean(struct identity *identity);
 /* Room for `count` more. Errors: NO_MEMORY, IO (a record could not be read); nothing changed then.
  */
 HEARTH_MUST_CHECK enum hearth_error identity_reserve(struct identity *identity, size_t count);
-/* The number of the reading that is the same. */
-bool identity_find(const struct identity *identity, const struct record *record, uint32_t *number);
+enum identity_answer {
+    IDENTITY_NEW,
+    IDENTITY_KNOWN,
+    IDENTITY_UNREADABLE, /* a record that may be the same could not be read */
+};
+HEARTH_MUST_CHECK enum identity_answer identity_find(const struct identity *identity,
+                                                     const struct record *record);
 /* It must not be there, and there must be room. */
 void identity_insert(struct identity *identity, const struct record *record, uint32_t number);
 /* Takes back the newest insertion; several, newest first. */

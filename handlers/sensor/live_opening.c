@@ -33,8 +33,10 @@ static enum hearth_error index_slot(void *context, const struct record *record, 
 {
     struct opening *opening = context;
     struct live_store *store = opening->store;
-    uint32_t standing;
-    if (identity_find(&store->identity, record, &standing)) {
+    enum identity_answer answer = identity_find(&store->identity, record);
+    if (answer == IDENTITY_UNREADABLE)
+        return error_set_internal(opening->error, HEARTH_IO, 0, "a live file cannot be read");
+    if (answer == IDENTITY_KNOWN) {
         opening->doubles++;
         return HEARTH_OK;
     }

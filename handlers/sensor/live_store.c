@@ -198,9 +198,11 @@ static enum hearth_error take_record(struct live_store *store, const struct reco
                                        .raw = view_from((const char *)record, RECORD_BYTES)});
     }
     int64_t time_ms = record_time_ms(record);
-    uint32_t standing;
+    enum identity_answer answer = identity_find(&store->identity, record);
+    if (answer == IDENTITY_UNREADABLE)
+        return HEARTH_IO;
     note_time(result, time_ms);
-    if (identity_find(&store->identity, record, &standing)) {
+    if (answer == IDENTITY_KNOWN) {
         result->duplicate++;
         return HEARTH_OK;
     }
@@ -212,6 +214,7 @@ static enum hearth_error take_record(struct live_store *store, const struct reco
     return HEARTH_OK;
 }
 
+/* An error is this entry's alone; what of it is in the batch by then is stored all the same. */
 static enum hearth_error take_entry(struct live_store *store, struct live_entry *entry)
 {
     struct append_result *result = &entry->result;
@@ -310,16 +313,24 @@ static void log_failing(struct live_store *store, enum hearth_error code,
     store->failing = code;
 }
 
+static enum hearth_error outcome_of(const struct live_entry *entry, enum hearth_error live,
+                                    enum hearth_error quarantined)
+{
+    if (live != HEARTH_OK)
+        return live;
+    if (entry->outcome != HEARTH_OK)
+        return entry->outcome;
+    bool in_quarantine = entry->result.quarantined > 0 || entry->rejected_count > 0;
+    return in_quarantine ? quarantined : HEARTH_OK;
+}
+
 static void answer(struct live_store *store, struct live_entry *entries, size_t count,
                    enum hearth_error live, enum hearth_error quarantined, int number)
 {
     uint64_t accepted = 0, duplicate = 0, rejected = 0;
     for (size_t i = 0; i < count; i++) {
-        struct append_result *result = &entries[i].result;
-        entries[i].outcome = live != HEARTH_OK ? live
-                             : result->quarantined > 0 || entries[i].rejected_count > 0
-                                 ? quarantined
-                                 : HEARTH_OK;
+        const struct append_result *result = &entries[i].result;
+        entries[i].outcome = outcome_of(&entries[i], live, quarantined);
         entries[i].number = entries[i].outcome == HEARTH_OK ? 0 : number;
         if (entries[i].outcome != HEARTH_OK)
             continue;
@@ -349,7 +360,7 @@ void live_store_commit(struct live_store *store, struct live_entry *entries, siz
     enum hearth_error live = reserve_batch(store, count_records(entries, count) + 1, &error);
     enum hearth_error quarantined = HEARTH_OK;
     for (size_t i = 0; live == HEARTH_OK && i < count; i++)
-        live = take_entry(store, &entries[i]);
+        entries[i].outcome = take_entry(store, &entries[i]);
     bool writes = store->batch_count > 0 || quarantine_waits(store->quarantine);
     if (live == HEARTH_OK)
         live = write_batch(store, &error);

@@ -15,6 +15,22 @@ static struct fault_files *faults_of(struct file_operations *files)
     return (struct fault_files *)(void *)files;
 }
 
+/* By chance, as the state has it: repeatable. */
+static bool storm_strikes(struct fault_files *faults, bool can_write_short)
+{
+    static const int numbers[] = {EIO, ENOSPC, EINTR, 0};
+    uint32_t state = faults->storm_state;
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+    faults->storm_state = state;
+    if (state % 1000 >= faults->storm)
+        return false;
+    faults->number = numbers[state / 1000 % 4];
+    faults->kind = faults->number ? FAULT_ERRNO : FAULT_SHORT_WRITE;
+    return faults->kind == FAULT_ERRNO || can_write_short;
+}
+
 /* Counts a call; true when it is to fail, with errno set. */
 static bool strikes(struct file_operations *files, const char *name, bool can_write_short)
 {
@@ -22,7 +38,8 @@ static bool strikes(struct file_operations *files, const char *name, bool can_wr
     int64_t call = atomic_fetch_add(&faults->calls, 1) + 1;
     if (faults->death_at != 0 && call >= faults->death_at)
         _exit(0);
-    if (call != faults->fail_at || faults->kind == FAULT_NONE)
+    bool struck = faults->storm ? storm_strikes(faults, can_write_short) : call == faults->fail_at;
+    if (!struck || faults->kind == FAULT_NONE)
         return false;
     if (faults->kind == FAULT_SHORT_WRITE && !can_write_short)
         return false;

@@ -2,7 +2,8 @@
  * support_faults.h - file operations that fail when a test says so.
  *
  * Counts every call. One of them can be made to fail with an errno or to write only half, or to end
- * the process; all writes can be made to find the disk full. Any thread.
+ * the process; or any can fail by chance; all writes can be made to find the disk full. Any thread,
+ * but for a storm.
  */
 #ifndef TESTS_SUPPORT_FAULTS_H
 #define TESTS_SUPPORT_FAULTS_H
@@ -18,12 +19,14 @@ struct fault_files {
     _Atomic int64_t calls;        /* so far */
     int64_t fail_at;              /* the call that fails, counted from 1; 0 = none */
     enum fault_kind kind;
-    int number;         /* the errno of FAULT_ERRNO */
-    int64_t death_at;   /* the process ends before this call; 0 = never */
-    _Atomic bool full;  /* writes that need room fail with ENOSPC */
-    _Atomic int failed; /* how many calls failed so far */
-    _Atomic int syncs;  /* fdatasync calls so far */
-    char log[64];       /* the name of the call that failed */
+    int number;           /* the errno of FAULT_ERRNO */
+    int64_t death_at;     /* the process ends before this call; 0 = never */
+    uint32_t storm;       /* of 1,000 calls so many fail, each in its own way; 0 = none */
+    uint32_t storm_state; /* not 0 in a storm */
+    _Atomic bool full;    /* writes that need room fail with ENOSPC */
+    _Atomic int failed;   /* how many calls failed so far */
+    _Atomic int syncs;    /* fdatasync calls so far */
+    char log[64];         /* the name of the call that failed */
 };
 
 void fault_files_init(struct fault_files *faults);
