@@ -45,7 +45,10 @@ static size_t text_maximum(const struct config_row *row)
 
 static bool length_valid(const struct config_row *row, struct view text, char *why, size_t why_size)
 {
-    size_t minimum = row->type == CONFIG_LIST ? 1 : (size_t)row->minimum;
+    /* An item of a list is never empty; an empty secret is none. */
+    size_t minimum = row->type == CONFIG_STRING ? (size_t)row->minimum : 0;
+    if (row->type == CONFIG_LIST)
+        minimum = 1;
     if (text.length == 0 && minimum > 0)
         snprintf(why, why_size, "must not be empty");
     else if (text.length < minimum)

@@ -31,7 +31,8 @@ typedef bool config_validate_fn(struct view value, char *why, size_t why_size);
 struct config_row {
     const char *key; /* "module.snake_case_unit" */
     enum config_type type;
-    int64_t minimum, maximum; /* INTEGER: bounds; STRING, SECRET, LIST: maximum, 0 = 1,024 */
+    int64_t minimum, maximum; /* INTEGER: bounds; STRING: least and most bytes; SECRET: most bytes;
+                                 LIST: most items; a maximum of 0 = 1,024 */
     const char *initial;      /* the default as it stands in the file: "2", "true", "unix:/x"; lists
                                  items separated by a blank; "" = empty */
     const char *const *choices;   /* CHOICE: NULL-terminated */

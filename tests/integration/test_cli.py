@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """The command line, as a person and a script use it."""
+import base64
 import hashlib
 import json
 import os
@@ -8,9 +9,11 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from support.tap import BUILD, ROOT, directory, equal, main, skip, test  # noqa: E402
+from support.pool import Pool  # noqa: E402
+from support.tap import BUILD, ROOT, directory, equal, eventually, main, skip, test  # noqa: E402
 
 HEARTH = os.path.join(BUILD, "hearth")
 SCOPES = ["data:read", "data:write", "posts:write", "media:write", "ops:read", "ops:write"]
@@ -396,6 +399,64 @@ def many_commands_at_once_lose_no_token():
         kept = [token["sha256"] for token in json.load(file)["tokens"]]
     equal(sorted(kept), sorted(made))
     equal(len(set(kept)), count)
+
+
+# ---- A pool that runs meanwhile ----
+
+def ask(pool, authorization):
+    """The status of a request that needs data:read."""
+    headers = [("Authorization", authorization)] if authorization else []
+    return pool.request("GET", "/data", headers).status
+
+
+@test
+def a_running_pool_knows_new_tokens_and_forgets_revoked_ones():
+    pool = Pool("hearth-fcgi", {"sensor.public": False, "auth.reload_interval_ms": 100}).start()
+    equal(ask(pool, None), 401)
+    reader = new_token(pool.config_file, "--name", "reader", "--scope", "data:read")["token"]
+    writer = new_token(pool.config_file, "--name", "writer", "--scope", "data:write")["token"]
+    # Each of the workers looks for itself.
+    eventually(lambda: [ask(pool, f"Bearer {reader}") for _ in range(20)] == [200] * 20, 10,
+               "the token is known")
+    basic = base64.b64encode(f"anybody:{reader}".encode()).decode()
+    for form in [reader, f"Token {reader}", f"bearer {reader}", f"Basic {basic}"]:
+        equal(ask(pool, form), 200, form.split()[0])
+    for form in ["Bearer x", f"Digest {reader}", f"Basic {reader}", reader[:-1], "Token (null)"]:
+        equal(ask(pool, form), 401, form)
+    equal(ask(pool, f"Bearer {writer}"), 403)
+    twice = [("Authorization", f"Bearer {reader}"), ("Authorization", f"Bearer {reader}")]
+    equal(pool.request("GET", "/data", twice).status, 401, "two headers")
+    good(hearth("--config", pool.config_file, "token", "revoke", "reader"))
+    eventually(lambda: [ask(pool, f"Bearer {reader}") for _ in range(20)] == [401] * 20, 10,
+               "the token is forgotten")
+    for token in [reader, writer]:
+        assert token not in pool.log_text()
+    equal(pool.stop(), 0)
+
+
+@test
+def a_running_pool_keeps_its_tokens_while_the_state_is_damaged():
+    pool = Pool("hearth-fcgi", {"sensor.public": False, "auth.reload_interval_ms": 50,
+                                "pool.workers": 1}).start()
+    reader = new_token(pool.config_file, "--name", "reader", "--scope", "data:read")["token"]
+    eventually(lambda: ask(pool, reader) == 200, 10, "the token is known")
+    state = os.path.join(pool.dir, "state", "objects", "state", "auth.json")
+    with open(state) as file:
+        whole = file.read()
+    write(state, whole[:-20])
+
+    def told():
+        equal(ask(pool, reader), 200)
+        return pool.log_lines("auth_state_not_read")
+
+    eventually(told, 10, "the damage is in the log")
+    for _ in range(20):
+        told()
+        time.sleep(0.02)
+    equal([line["reason"] for line in told()], ["CORRUPT"], "it is told once")
+    write(state, whole)
+    equal(ask(pool, reader), 200)
+    equal(pool.stop(), 0)
 
 
 # ---- Root works as the owner ----
