@@ -142,32 +142,12 @@ static enum hearth_error set_defaults(struct config *config, struct config_probl
 
 /* ---- Loading ---- */
 
-/* "pool.workers = 2", which is how keys are spoken of but not how the file writes them. */
-static bool looks_dotted(struct view line)
-{
-    line = view_trim(line);
-    size_t dot = view_index_of(line, '.'), equals = view_index_of(line, '=');
-    size_t quote = view_index_of(line, '"');
-    return dot != SIZE_MAX && dot > 0 && equals != SIZE_MAX && dot < equals && dot < quote;
-}
-
-static void tell_syntax(struct config_loading *loading, const config_t *parsed)
-{
-    unsigned line = (unsigned)config_error_line(parsed);
-    const char *text = config_error_text(parsed) ? config_error_text(parsed) : "syntax error";
-    bool dotted = looks_dotted(config_source_line(&loading->source, line));
-    if (loading->source.broken)
-        return; /* what has no end was told, where it begins */
-    config_found(loading, line, "", "%s%s; what follows was not checked", text,
-                 dotted ? " (a key a.b is written a: { b = ...; };)" : "");
-}
-
 static void parse(struct config_loading *loading)
 {
     config_t parsed;
     config_init(&parsed);
     if (!config_read_string(&parsed, loading->source.text.data))
-        tell_syntax(loading, &parsed);
+        config_tell_syntax(loading, &parsed);
     /* After a syntax error the tree holds what stands before it. */
     config_read_tree(loading, config_root_setting(&parsed));
     config_destroy(&parsed);

@@ -72,6 +72,10 @@ int config_choice_index(const struct config_row *row, struct view name);
 struct config_setting_t;
 void config_read_tree(struct config_loading *loading, struct config_setting_t *root);
 
+/* Tells where and, as far as it can be known, why libconfig could not read on. */
+struct config_t;
+void config_tell_syntax(struct config_loading *loading, const struct config_t *parsed);
+
 /* Fills value->text from what a secret refers to (`form` and `reference` are set): the environment
  * variable, or the file with its trailing newlines cut, whose path in `reference` is made whole.
  * `line` is where it stands. False with the problem added. */

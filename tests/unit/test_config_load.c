@@ -318,11 +318,38 @@ static void a_dotted_key_is_answered_with_how_it_is_written(void **state)
                    "checked");
 }
 
-static void a_key_that_is_set_twice_is_refused(void **state)
+/* The one problem is that `key` was set before, on the line of that number. */
+static void expect_set_again(const char *text, const char *where, const char *key, int first)
+{
+    char what[700];
+    snprintf(what, sizeof what, "is set again, first at %s:%d; what follows was not checked",
+             test.path, first);
+    expect_problem(text, where, key, what);
+}
+
+static void a_key_that_is_set_twice_is_told_with_its_first_line(void **state)
 {
     (void)state;
-    expect_problem("a: { small = 3;\n small = 4; };", "hearth.conf:2", "",
-                   "duplicate setting name; what follows was not checked");
+    expect_set_again("a: { small = 3;\n small = 4; };", "hearth.conf:2", "a.small", 1);
+    expect_set_again("a: { small = 3; small = 4; };", "hearth.conf:1", "a.small", 1);
+    expect_set_again("a: { flag = true; small = 3;\n\n large = 5; small = 4; };", "hearth.conf:3",
+                     "a.small", 1);
+    expect_set_again("a: { small = 3; };\nb: { };\na: { flag = true; };", "hearth.conf:3", "a", 1);
+    expect_set_again("a: { small = 3; };\na: { small = 3; };", "hearth.conf:2", "a", 1);
+    expect_set_again("b: { needed = \"x\"; };\na: { flag = true; large = 5; large = 6; };",
+                     "hearth.conf:2", "a.large", 2);
+}
+
+static void a_key_that_is_set_twice_by_an_included_file_is_told_with_both_files(void **state)
+{
+    (void)state;
+    char what[700];
+    config_case_file(&test, "more.conf", "\n small = 4;\n");
+    load("a: { small = 3;\n@include \"more.conf\"\n };");
+    snprintf(what, sizeof what, "is set again, first at %s:1; what follows was not checked",
+             test.path);
+    config_case_expect_count(&test, 1);
+    config_case_expect(&test, 0, "more.conf:2", "a.small", what);
 }
 
 static void files_that_cannot_be_read_are_named(void **state)
@@ -481,7 +508,8 @@ int main(void)
         STORY(groups_nested_without_end_are_unknown_and_harmless),
         STORY(a_syntax_error_does_not_hide_what_stands_before_it),
         STORY(a_dotted_key_is_answered_with_how_it_is_written),
-        STORY(a_key_that_is_set_twice_is_refused),
+        STORY(a_key_that_is_set_twice_is_told_with_its_first_line),
+        STORY(a_key_that_is_set_twice_by_an_included_file_is_told_with_both_files),
         STORY(files_that_cannot_be_read_are_named),
         STORY(a_thousand_problems_are_enough),
         STORY(a_default_that_breaks_its_own_row_is_told),
