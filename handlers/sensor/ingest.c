@@ -197,6 +197,10 @@ static enum hearth_error ingest_body(struct ingest *ingest, struct buffer *body)
 static enum hearth_error read_body(const struct sensor *sensor, const struct request *request,
                                    struct buffer *body)
 {
+    struct view encoding = request_header(request, "content-encoding");
+    if (encoding.length > 0 && !view_equal_ignore_case(encoding, VIEW("identity")))
+        return request_fail(request, HEARTH_UNSUPPORTED_MEDIA_TYPE,
+                            "readings are sent without a Content-Encoding");
     enum hearth_error error = body_limit(request->body, sensor->max_body_bytes);
     return error ? error : body_read_all(request->body, body);
 }

@@ -32,27 +32,65 @@ static bool is_digit_at(struct view text, size_t at)
     return at < text.length && text.data[at] >= '0' && text.data[at] <= '9';
 }
 
-/* False for what json-c would let through: outside strings a letter that begins no JSON word, a
- * quote of the other kind, a NUL, a point without a digit behind it; in strings a control byte. */
+static size_t skip_digits(struct view text, size_t at)
+{
+    while (is_digit_at(text, at))
+        at++;
+    return at;
+}
+
+/* Behind the number that begins at `at`, or SIZE_MAX (RFC 8259 section 6). */
+static size_t skip_number(struct view text, size_t at)
+{
+    size_t begin = at += text.data[at] == '-' ? 1 : 0;
+    bool zero = at < text.length && text.data[at] == '0';
+    at = skip_digits(text, at);
+    if (at == begin || (zero && at > begin + 1))
+        return SIZE_MAX;
+    if (at < text.length && text.data[at] == '.') {
+        if (!is_digit_at(text, at + 1))
+            return SIZE_MAX;
+        at = skip_digits(text, at + 1);
+    }
+    if (at < text.length && (text.data[at] == 'e' || text.data[at] == 'E')) {
+        at++;
+        if (at < text.length && (text.data[at] == '+' || text.data[at] == '-'))
+            at++;
+        return is_digit_at(text, at) ? skip_digits(text, at) : SIZE_MAX;
+    }
+    return at;
+}
+
+/* Behind the string that begins at `at`, or SIZE_MAX: it does not end, or has a control byte. */
+static size_t skip_string(struct view text, size_t at)
+{
+    for (at++; at < text.length && text.data[at] != '"'; at++) {
+        if ((unsigned char)text.data[at] < 0x20)
+            return SIZE_MAX;
+        if (text.data[at] == '\\')
+            at++;
+    }
+    return at < text.length ? at + 1 : SIZE_MAX;
+}
+
+/* False for what json-c would let through although it is not JSON. */
 static bool is_strict(struct view text)
 {
-    bool in_string = false;
-    for (size_t i = 0; i < text.length; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-        if (in_string) {
-            if (c < 0x20)
-                return false;
-            if (c == '\\')
-                i++;
-            in_string = c != '"';
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == 'N' || c == 'I' || c == '\'' || c == '\0' ||
-                   (c == '.' && !is_digit_at(text, i + 1))) {
+    size_t at = 0;
+    while (at < text.length) {
+        char c = text.data[at];
+        if (c == '"')
+            at = skip_string(text, at);
+        else if (c == '-' || is_digit_at(text, at))
+            at = skip_number(text, at);
+        else if (c == 'N' || c == 'I' || c == '\'' || c == '\0')
             return false;
-        }
+        else
+            at++;
+        if (at == SIZE_MAX)
+            return false;
     }
-    return !in_string;
+    return true;
 }
 
 /* One value off the front of `*text`. False when there is none; a JSON null gives a NULL `*value`.

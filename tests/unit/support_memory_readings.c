@@ -29,7 +29,7 @@ static void keep_rejected(struct memory_readings *memory, enum record_reject rea
     assert_non_null(copy);
     if (raw.length > 0)
         memcpy(copy, raw.data, raw.length);
-    kept->raw = view_from(copy, raw.length);
+    kept->raw = (struct view){copy, raw.length};
 }
 
 /* Where the record belongs. */

@@ -216,6 +216,11 @@ static void what_is_not_json_is_refused_whole(void **state)
         "{\"channel\":1,\"rolling_code\":1,\"humidity\":5,\"x\":\"a\tb\"}",
         "{\"channel\":1,\"rolling_code\":1,\"humidity\":5,\"x\":\"\xff\"}",
         "{\"channel\":01,\"rolling_code\":1,\"humidity\":5}",
+        "{\"channel\":1,\"rolling_code\":1,\"humidity\":-00}",
+        "{\"channel\":1,\"rolling_code\":1,\"humidity\":05.5}",
+        "{\"channel\":1,\"rolling_code\":1,\"humidity\":-.5}",
+        "{\"channel\":1,\"rolling_code\":1,\"humidity\":5e}",
+        "{\"channel\":1,\"rolling_code\":1,\"humidity\":-}",
         "channel=1&humidity=5",
     };
     (void)state;
@@ -288,6 +293,17 @@ static void a_large_body_is_refused(void **state)
     memcpy(body, READING, sizeof READING - 1);
     assert_int_equal(sensor_app_put(&test, NULL, view_from(body, 100000)), 200);
     free(body);
+}
+
+static void a_body_in_another_coding_is_415(void **state)
+{
+    (void)state;
+    assert_int_equal(sensor_app_request(&test, "PUT", "/data", test.writer,
+                                        "Content-Encoding: gzip\n", VIEW("\x1f\x8b")),
+                     415);
+    assert_int_equal(sensor_app_request(&test, "PUT", "/data", test.writer,
+                                        "Content-Encoding: identity\n", VIEW(READING)),
+                     200);
 }
 
 static void a_store_that_fails_is_503_with_retry_after(void **state)
@@ -413,6 +429,7 @@ int main(void)
         STORY(times_that_cannot_be_are_suspect_but_stored),
         STORY(without_the_right_token_nothing_is_stored),
         STORY(a_large_body_is_refused),
+        STORY(a_body_in_another_coding_is_415),
         STORY(a_store_that_fails_is_503_with_retry_after),
         STORY(a_zone_that_is_missing_keeps_the_reading_at_its_sender),
         STORY(many_readings_go_in_batches_and_all_are_counted),
