@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Connections: far more of them than threads, slow ones, silent ones, and ones that go away."""
 import os
+import resource
 import socket
 import sys
 import threading
@@ -9,7 +10,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support import fcgi  # noqa: E402
 from support.pool import TEST_PROGRAM, Pool  # noqa: E402
-from support.tap import equal, eventually, main, test  # noqa: E402
+from support.tap import cleanup, equal, eventually, main, skip, test  # noqa: E402
 
 
 def pool(environment=None, **config):
@@ -91,6 +92,28 @@ def idle_kept_connections_hold_nobody_up():
     equal(p.metric("hearth_pool_connections"), 201)
     for c in idle:
         c.close()
+
+
+@test
+def descriptors_beyond_1024_are_as_good_as_others():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 4096:
+        skip("the limit of descriptors is too low")
+    p = pool(pool__threads=2)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, hard))
+    cleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+    many = [p.connect() for _ in range(1500)]
+    for c in many[::-1]:
+        equal(c.request("POST", "/sink", body=b"1").json()["bytes"], 1)
+    for c in many[::50]:
+        equal(c.request("GET", "/hello", keep=False).body, b"hello")
+    for c in many[1::50]:
+        c.send(b"rubbish that is no request")
+        assert c.closed_within(2.0)
+    equal(p.metric("hearth_pool_connections"), 1500 - 60 + 1)
+    for c in many:
+        c.close()
+    equal(p.metric("hearth_pool_worker_restarts_total"), 0)
 
 
 @test

@@ -2,13 +2,15 @@
 """What one FastCGI request becomes: parameters, headers, body, answer; and what is not one at all."""
 import hashlib
 import os
+import shutil
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support import fcgi  # noqa: E402
 from support.pool import TEST_PROGRAM, Pool, wait_until_whole  # noqa: E402
-from support.tap import equal, eventually, main, test  # noqa: E402
+from support.tap import equal, eventually, main, skip, test  # noqa: E402
 
 
 def pool(**config):
@@ -109,6 +111,19 @@ def without_request_uri_the_target_is_put_together():
     equal(ask(("SCRIPT_NAME", "/echo")).json()["raw_path"], "/echo")
     equal(ask().status, 404)
     equal(ask(("REQUEST_URI", ""), ("PATH_INFO", "/echo")).json()["path"], "/echo")
+
+
+@test
+def cgi_fcgi_can_ask_without_any_web_server():
+    if not shutil.which("cgi-fcgi"):
+        skip("cgi-fcgi is not installed")
+    p = pool()
+    environment = {"REQUEST_METHOD": "POST", "SCRIPT_NAME": "/sink", "CONTENT_LENGTH": "5",
+                   "REMOTE_ADDR": "127.0.0.1"}
+    done = subprocess.run(["cgi-fcgi", "-bind", "-connect", p.socket], env=environment,
+                          input=b"12345", capture_output=True, timeout=20, check=True)
+    assert done.stdout.startswith(b"Status: 200 OK\r\n"), done.stdout
+    assert b'"bytes":5' in done.stdout, done.stdout
 
 
 @test

@@ -13,6 +13,7 @@ An address is a path (Unix socket) or a (host, port) pair. FastCGI Specification
 import json
 import socket
 import struct
+import time
 
 BEGIN_REQUEST, ABORT_REQUEST, END_REQUEST, PARAMS, STDIN, STDOUT, STDERR, DATA = range(1, 9)
 GET_VALUES, GET_VALUES_RESULT, UNKNOWN_TYPE = 9, 10, 11
@@ -123,8 +124,18 @@ class Connection:
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(timeout)
-        self.socket.connect(address)
+        self._connect(address, time.monotonic() + timeout)
         self.buffer = b""
+
+    def _connect(self, address, end):
+        """A Unix socket whose backlog is full says "try again" to whoever has a time-out."""
+        while True:
+            try:
+                return self.socket.connect(address)
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.002)
 
     def __enter__(self):
         return self
