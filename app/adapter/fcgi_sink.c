@@ -64,7 +64,6 @@ static const struct reason reasons[] = {
     {431, "Request Header Fields Too Large"},
     {451, "Unavailable For Legal Reasons"},
     {500, "Internal Server Error"},
-    {501, "Not Implemented"},
     {502, "Bad Gateway"},
     {503, "Service Unavailable"},
     {504, "Gateway Timeout"},
