@@ -20,7 +20,8 @@ enum {
     EDIT_ATTEMPTS = 20,
     TOKEN_RANDOM_BYTES = 32,
     ID_RANDOM_BYTES = 8,
-    PAUSE_STEP_US = 2000, /* the longest pause grows by so much with each attempt */
+    PAUSE_STEP_US = 2000,       /* by at least so much the longest pause grows each time */
+    PAUSE_MAXIMUM_US = 1000000, /* and no longer than this is it */
 };
 
 /* What an edit does to the state. `*changed` = false leaves the object alone. */
@@ -111,24 +112,33 @@ static enum hearth_error attempt(struct object_store *objects, struct edit *edit
     return outcome;
 }
 
-static void pause_before(unsigned attempts)
+/* As long as several attempts last, so that a slow store gives others time to finish theirs. */
+static void pause_after(unsigned attempts, int64_t attempt_ns)
 {
     unsigned random = 0;
-    if (attempts == 0 || getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
+    int64_t step_us = attempt_ns / 1000;
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != (ssize_t)sizeof random)
         return;
-    long pause_us = (long)(random % (attempts * PAUSE_STEP_US));
-    struct timespec pause = {.tv_nsec = pause_us * 1000};
+    if (step_us < PAUSE_STEP_US)
+        step_us = PAUSE_STEP_US;
+    int64_t longest_us = step_us * attempts;
+    if (longest_us > PAUSE_MAXIMUM_US)
+        longest_us = PAUSE_MAXIMUM_US;
+    int64_t pause_us = random % longest_us;
+    struct timespec pause = {.tv_sec = pause_us / 1000000, .tv_nsec = pause_us % 1000000 * 1000};
     nanosleep(&pause, NULL);
 }
 
 static enum hearth_error run_edit(struct object_store *objects, struct edit *edit,
                                   struct error_record *error)
 {
-    for (unsigned attempts = 0; attempts < EDIT_ATTEMPTS; attempts++) {
-        pause_before(attempts);
+    for (unsigned attempts = 1; attempts <= EDIT_ATTEMPTS; attempts++) {
+        int64_t began_ns = clock_monotonic_ns(edit->clock);
         enum hearth_error outcome = attempt(objects, edit, error);
         if (outcome != HEARTH_PRECONDITION_FAILED)
             return outcome;
+        if (attempts < EDIT_ATTEMPTS)
+            pause_after(attempts, clock_monotonic_ns(edit->clock) - began_ns);
     }
     return error_set(error, HEARTH_PRECONDITION_FAILED,
                      "others kept changing the tokens; gave up after %d attempts", EDIT_ATTEMPTS);
