@@ -15,7 +15,8 @@ A case:
                 body, chunked, expect_continue
   body          {"text"}, {"base64"}, {"every_byte": times} or {"fill": bytes}
   expect        what is named is compared, all else may be anything:
-                status; headers {name: value, or null for absent}; text; body_bytes;
+                status; headers {name: value, a list for all of that name, or null
+                for absent}; text; body_bytes;
                 same_body (the request's body came back); broken (the client must see that it is:
                 by its framing, or as a status of 500 and above); interim [100]; and of a JSON
                 answer: json {member: value};
@@ -343,7 +344,7 @@ def deviations(case, answer):
     if found:
         return found  # the rest follows from it
     for name, value in expect.get("headers", {}).items():
-        compare(name, answer.value(name), value)
+        compare(name, answer.values(name) if isinstance(value, list) else answer.value(name), value)
     if "text" in expect:
         compare("body", answer.body.decode("utf-8", "surrogateescape"), expect["text"])
     if expect.get("same_body"):

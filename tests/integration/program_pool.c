@@ -13,6 +13,7 @@
  *   /abort?after=N   N such bytes, then the handler fails (&flush=1: they are pushed out first)
  *   /control         every header with which an answer can command a front
  *   /location?to=X   a redirect (&status=N, 302 by default)
+ *   /cookies         sets two cookies
  *   /etag            1,000 bytes under a strong ETag
  *   /deep?bytes=N    uses N bytes of stack
  *   /crash           abort(3)
@@ -348,6 +349,22 @@ static enum hearth_error handle_location(const struct request *request, struct r
                          VIEW("elsewhere\n"));
 }
 
+static enum hearth_error handle_cookies(const struct request *request, struct response *response,
+                                        void *state)
+{
+    (void)request;
+    (void)state;
+    static const char *const cookies[] = {"first=1; Path=/; HttpOnly", "second=2; Max-Age=60"};
+    for (size_t i = 0; i < sizeof cookies / sizeof cookies[0]; i++) {
+        const enum hearth_error error =
+            response_add_header(response, VIEW("set-cookie"), view_of(cookies[i]));
+        if (error != HEARTH_OK) {
+            return error;
+        }
+    }
+    return response_send(response, 200, VIEW("text/plain"), VIEW("cookies\n"));
+}
+
 /* ---- Misbehaviour ---- */
 
 __attribute__((noinline)) static size_t use_stack(size_t bytes)
@@ -498,6 +515,7 @@ static const struct route routes[] = {
     {"GET", "/abort", handle_abort, ROUTE_API, BULKHEAD_NONE},
     {"GET", "/control", handle_control, ROUTE_API, BULKHEAD_NONE},
     {"GET", "/location", handle_location, ROUTE_API, BULKHEAD_NONE},
+    {"GET", "/cookies", handle_cookies, ROUTE_API, BULKHEAD_NONE},
     {"GET", "/etag", handle_etag, ROUTE_API, BULKHEAD_NONE},
     {"GET", "/deep", handle_deep, ROUTE_API, BULKHEAD_NONE},
     {"GET", "/crash", handle_crash, ROUTE_API, BULKHEAD_NONE},
