@@ -10,7 +10,8 @@ _Static_assert(sizeof(struct live_published) <= PAGE_BYTES, "what is published f
 
 static char *first_page(void *shared)
 {
-    return (char *)(((uintptr_t)shared + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1));
+    size_t over = (uintptr_t)shared % PAGE_BYTES;
+    return (char *)shared + (over == 0 ? 0 : PAGE_BYTES - over);
 }
 
 size_t keeper_shared_bytes(size_t threads)

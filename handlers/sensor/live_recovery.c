@@ -21,7 +21,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-enum { BLOCK_RECORDS = 4096 };
+enum { BLOCK_RECORDS = 4096, BLOCK_BYTES = BLOCK_RECORDS * RECORD_BYTES };
 
 void live_recovery_init(struct live_recovery *recovery, struct file_operations *files,
                         const char *store, struct quarantine *quarantine, live_visit_fn *visit,
@@ -242,12 +242,12 @@ enum hearth_error live_recovery_commit(struct live_recovery *recovery, struct er
 static enum hearth_error write_again(struct live_recovery *recovery, int file, const char *path,
                                      uint64_t from, uint64_t end, struct error_record *error)
 {
-    char *block = memory_new(BLOCK_RECORDS * RECORD_BYTES);
+    char *block = memory_new(BLOCK_BYTES);
     enum hearth_error code = HEARTH_OK;
     if (!block)
         return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory to write %s again", path);
     while (code == HEARTH_OK && from < end) {
-        size_t wanted = BLOCK_RECORDS * RECORD_BYTES, got, written;
+        size_t wanted = BLOCK_BYTES, got, written;
         if (end - from < wanted)
             wanted = (size_t)(end - from);
         code = file_read_all(recovery->files, file, path, block, wanted, from, &got, error);

@@ -302,7 +302,7 @@ static enum hearth_error read_file(struct known *known, const char *path)
         return error_from_errno(errno);
     enum hearth_error code = file_status_of(files, file, path, &status, known->error);
     if (code == HEARTH_OK && status.size_bytes > 0) {
-        size_t got;
+        size_t got = 0;
         text = memory_new((size_t)status.size_bytes);
         if (!text)
             code =

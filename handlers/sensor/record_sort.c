@@ -56,7 +56,7 @@ static size_t run_end(struct record *records, size_t from, size_t count)
 
 static enum hearth_error set_aside(struct sorter *sorter, size_t from, size_t count)
 {
-    if (count > sorter->aside_count) {
+    if (!sorter->aside || count > sorter->aside_count) {
         struct record *room = memory_resize(sorter->aside, count * sizeof *room);
         if (!room)
             return HEARTH_NO_MEMORY;

@@ -8,6 +8,11 @@
 
 #define START_MS INT64_C(1757894691000)
 
+static int64_t time_of(int number)
+{
+    return START_MS + (int64_t)number * 1000;
+}
+
 static const struct reading_store_suite *chosen;
 
 /* ---- What the stories share ---- */
@@ -73,7 +78,7 @@ struct record suite_record(const struct reading *reading)
 struct record suite_number(int number)
 {
     const struct reading reading = {
-        .time_ms = START_MS + (int64_t)number * 1000,
+        .time_ms = time_of(number),
         .channel = number % 8 + 1,
         .rolling_code = 50 + number % 8,
         .raw = number % 4000,
@@ -201,11 +206,11 @@ static void what_was_appended_is_seen_at_once(void **state)
         struct record record = suite_number(i);
         struct append_result result = suite_append(suite, &record, 1);
         expect_result(result, 1, 0, 0);
-        assert_int_equal(result.first_ms, START_MS + i * 1000);
-        assert_int_equal(result.last_ms, START_MS + i * 1000);
+        assert_int_equal(result.first_ms, time_of(i));
+        assert_int_equal(result.last_ms, time_of(i));
         struct store_state now = state_of(suite);
         assert_int_equal(now.readings, i + 1);
-        assert_int_equal(now.newest_ms, START_MS + i * 1000);
+        assert_int_equal(now.newest_ms, time_of(i));
         struct suite_list list;
         suite_everything(suite, &list);
         assert_int_equal(list.count, i + 1);
@@ -330,7 +335,7 @@ static void a_large_append_is_one_append(void **state)
     struct append_result result = suite_append(suite, records, COUNT);
     expect_result(result, COUNT, 0, 0);
     assert_int_equal(result.first_ms, START_MS);
-    assert_int_equal(result.last_ms, START_MS + (COUNT - 1) * INT64_C(1000));
+    assert_int_equal(result.last_ms, time_of(COUNT - 1));
     expect_everything(suite, records, COUNT);
     expect_result(suite_append(suite, records, COUNT), 0, COUNT, 0);
     free(records);
@@ -390,7 +395,7 @@ static void suspects_are_read_only_by_those_who_ask(void **state)
     struct suite_store *suite = *state;
     struct record records[4];
     for (int i = 0; i < 4; i++) {
-        const struct reading reading = {.time_ms = START_MS + 1000 * i,
+        const struct reading reading = {.time_ms = time_of(i),
                                         .channel = 1,
                                         .rolling_code = 9,
                                         .time_quality = (enum time_quality)i};
@@ -463,8 +468,8 @@ static void the_latest_of_each_series_and_its_extent_are_known(void **state)
     for (int i = 0; i < 8; i++) {
         assert_int_equal(series[i].channel, i + 1);
         assert_int_equal(series[i].rolling_code, 50 + i);
-        assert_int_equal(series[i].first_ms, START_MS + i * 1000);
-        assert_int_equal(series[i].last_ms, START_MS + (16 + i) * 1000);
+        assert_int_equal(series[i].first_ms, time_of(i));
+        assert_int_equal(series[i].last_ms, time_of(16 + i));
         assert_int_equal(series[i].count, 3);
     }
     struct record more = suite_number(24);
@@ -489,7 +494,7 @@ static void the_generation_rises_with_what_a_reader_can_see(void **state)
         assert_true(now > last);
         last = now;
     }
-    assert_true(state_of(suite).stored_bytes >= 10 * RECORD_BYTES);
+    assert_true(state_of(suite).stored_bytes >= UINT64_C(10) * RECORD_BYTES);
 }
 
 static void what_was_acknowledged_is_there_after_opening_again(void **state)
@@ -506,7 +511,7 @@ static void what_was_acknowledged_is_there_after_opening_again(void **state)
         expect_everything(suite, records, (size_t)i + 10);
         expect_result(suite_append(suite, records, (size_t)i + 10), 0, (uint64_t)i + 10, 0);
         assert_int_equal(state_of(suite).readings, i + 10);
-        assert_int_equal(state_of(suite).newest_ms, START_MS + (i + 9) * 1000);
+        assert_int_equal(state_of(suite).newest_ms, time_of(i + 9));
     }
 }
 

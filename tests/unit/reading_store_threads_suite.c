@@ -80,7 +80,7 @@ static void *read_on(void *argument)
     size_t count;
     uint64_t last = 0;
     do {
-        struct store_state state;
+        struct store_state state = {0};
         read_once(crew);
         if (crew->store->series(crew->store, series, 16, &count, NULL) != HEARTH_OK ||
             crew->store->state(crew->store, &state, NULL) != HEARTH_OK || state.generation < last)

@@ -145,6 +145,7 @@ static char *read_whole(const char *path, size_t *size)
     if (!file)
         return NULL;
     struct stat status;
+    *size = 0;
     assert_int_equal(fstat(fileno(file), &status), 0);
     char *bytes = calloc((size_t)status.st_size + 1, 1);
     assert_non_null(bytes);
@@ -214,7 +215,7 @@ size_t live_file_count(const struct live_case *test)
 static void add_text(void *context, const char *path, const char *name)
 {
     char **text = context;
-    size_t size, before = strlen(*text);
+    size_t size = 0, before = strlen(*text);
     char *more = read_whole(path, &size);
     (void)name;
     *text = realloc(*text, before + size + 1);
@@ -250,7 +251,7 @@ static void add_slots(void *context, const char *path, const char *name)
 {
     struct everything *all = context;
     struct live_name parsed;
-    size_t size;
+    size_t size = 0;
     if (!live_name_parse(name, &parsed))
         return;
     char *bytes = read_whole(path, &size);

@@ -35,7 +35,7 @@ struct pool {
 static int setup(void **state)
 {
     struct pool *pool = calloc(1, sizeof *pool);
-    keeper_case_init(&pool->keeper, (size_t)WORKERS * THREADS * 2, 2000 * RECORD_BYTES);
+    keeper_case_init(&pool->keeper, (size_t)WORKERS * THREADS * 2, INT64_C(2000) * RECORD_BYTES);
     pool->ledger = shared_memory(sizeof *pool->ledger);
     *state = pool;
     return 0;

@@ -79,7 +79,7 @@ static void a_batch_goes_to_the_keeper_and_its_result_comes_back(void **state)
     int slot = claim(slots, WORKER);
     struct slot_body *body = slots_body(slots, slot);
     body->record_count = 2;
-    memset(body->content, 0x42, 2 * RECORD_BYTES);
+    memset(body->content, 0x42, sizeof(struct record) * 2);
     slots_submit(slots, slot);
     assert_int_equal(gather_one(slots), slot);
     assert_int_equal(slots_body(slots, slot)->content[23], 0x42);

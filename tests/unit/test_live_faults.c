@@ -42,7 +42,7 @@ static void run_init(struct run *run)
     live_case_init(&run->live);
     run->ledger = shared_memory(sizeof *run->ledger);
     run->live.options.files = &run->live.faults.files;
-    run->live.options.live_bytes = 10 * RECORD_BYTES;
+    run->live.options.live_bytes = UINT64_C(10) * RECORD_BYTES;
 }
 
 static void run_clean(struct run *run)

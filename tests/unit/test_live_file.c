@@ -136,7 +136,7 @@ static void a_batch_is_synced_once(void **state)
 static void a_new_file_is_begun_above_the_size(void **state)
 {
     struct live_case *test = *state;
-    test->options.live_bytes = 10 * RECORD_BYTES;
+    test->options.live_bytes = UINT64_C(10) * RECORD_BYTES;
     struct reading_store *store = live_case_open(test);
     for (int i = 0; i < 25; i++)
         live_append_number(store, i);
@@ -263,7 +263,6 @@ static void a_poisoned_file_is_never_synced_again(void **state)
     assert_int_equal(test->faults.syncs, syncs + 2); /* the one that failed, the next file's */
     store->free(store);
     test->faults.fail_at = 0;
-    syncs = test->faults.syncs;
     size_t size;
     free(live_file_bytes(test, "00000001.poisoned-12.bin", &size));
     store = live_case_open(test);

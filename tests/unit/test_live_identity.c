@@ -156,7 +156,8 @@ static void a_reading_takes_few_bytes_of_the_table(void **state)
     for (uint32_t i = 0; i < MANY; i++)
         insert(&identity, shelf, i);
     size_t bytes = identity.capacity * (sizeof *identity.numbers + sizeof *identity.tags);
-    assert_true(bytes <= MANY * 14); /* 5 bytes a place, three eighths to three quarters full */
+    assert_true(bytes <=
+                (size_t)MANY * 14); /* 5 bytes a place, three eighths to three quarters full */
     identity_clean(&identity);
 }
 

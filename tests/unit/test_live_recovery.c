@@ -126,7 +126,7 @@ static void neighbours_that_differ_are_one_line_with_all_their_bytes(void **stat
     buffer_init(&expected, 4096);
     buffer_append_text(&expected, "\"sequence\":1,\"slot\":2,\"count\":5,\"raw_base64\":\"");
     assert_int_equal(
-        quarantine_base64(&expected, view_from((const char *)&slots[2], 5 * RECORD_BYTES)),
+        quarantine_base64(&expected, view_from((const char *)&slots[2], sizeof slots[0] * 5)),
         HEARTH_OK);
     assert_int_equal(buffer_append_byte(&expected, '\0'), HEARTH_OK);
     expect_quarantine(test, 1, expected.data);

@@ -11,7 +11,7 @@ static void *make(void)
 {
     struct live_case *test = calloc(1, sizeof *test);
     live_case_init(test);
-    test->options.live_bytes = 100 * RECORD_BYTES;
+    test->options.live_bytes = UINT64_C(100) * RECORD_BYTES;
     return test;
 }
 

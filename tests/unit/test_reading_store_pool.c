@@ -12,7 +12,7 @@
 static void *make(void)
 {
     struct keeper_case *test = calloc(1, sizeof *test);
-    keeper_case_init(test, 16, 500 * RECORD_BYTES);
+    keeper_case_init(test, 16, INT64_C(500) * RECORD_BYTES);
     return test;
 }
 
