@@ -11,11 +11,6 @@
 #include "handlers/site/site.h"
 
 static const struct config_row rows[] = {
-    {.key = "site.title",
-     .type = CONFIG_STRING,
-     .maximum = 200,
-     .initial = "Hearth",
-     .text = "The site's name, where Hearth writes a page itself. Pages in files say their own."},
     {.key = "site.directory",
      .type = CONFIG_STRING,
      .initial = "/usr/share/hearth/site",
