@@ -41,6 +41,8 @@ struct fcgi_loop {
     struct fcgi_waiting waiting;
     int32_t first_scarce; /* so many threads busy, and the rest is scarce */
     atomic_size_t connections;
+    pthread_mutex_t listener_lock; /* guards `accepting` and the listener's place in the epoll */
+    bool accepting;
     pthread_mutex_t all_lock; /* guards `all`; taken when a connection comes or goes */
     struct fcgi_watch *all;
     atomic_bool stopping;
@@ -165,9 +167,32 @@ static void add_connection(struct fcgi_loop *loop, int connection)
     }
 }
 
+static bool listen_for_connections(struct fcgi_loop *loop)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLEXCLUSIVE, .data.ptr = &loop->listener};
+    return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, loop->options.listener, &event) == 0;
+}
+
 static void stop_listening(struct fcgi_loop *loop)
 {
+    pthread_mutex_lock(&loop->listener_lock);
+    loop->accepting = false;
     epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->options.listener, NULL);
+    pthread_mutex_unlock(&loop->listener_lock);
+}
+
+/* The kernel wakes the workers in the order in which they registered, and so would give all
+ * connections to the first as long as it has an idle thread. Who has taken one goes to the end. */
+static void go_to_the_end(struct fcgi_loop *loop)
+{
+    pthread_mutex_lock(&loop->listener_lock);
+    if (loop->accepting) {
+        epoll_ctl(loop->epoll, EPOLL_CTL_DEL, loop->options.listener, NULL);
+        if (!listen_for_connections(loop)) {
+            LOG_ERROR("listening_failed", LOG_INTEGER("errno", errno));
+        }
+    }
+    pthread_mutex_unlock(&loop->listener_lock);
 }
 
 /* False when none waits, or none can be taken. */
@@ -175,6 +200,7 @@ static bool accept_connection(struct fcgi_loop *loop)
 {
     const int connection = accept4(loop->options.listener, NULL, NULL, SOCK_CLOEXEC);
     if (connection >= 0) {
+        go_to_the_end(loop);
         add_connection(loop, connection);
         return true;
     }
@@ -335,6 +361,9 @@ struct fcgi_loop *fcgi_loop_new(const struct fcgi_loop_options *options, struct 
         return NULL;
     }
     loop->options = *options;
+    loop->listener.kind = FCGI_WATCH_LISTENER;
+    loop->accepting = true;
+    pthread_mutex_init(&loop->listener_lock, NULL);
     pthread_mutex_init(&loop->all_lock, NULL);
     const size_t scarce = options->threads < 8 ? 1 : options->threads / 4;
     loop->first_scarce = (int32_t)(options->threads - scarce);
@@ -347,6 +376,7 @@ struct fcgi_loop *fcgi_loop_new(const struct fcgi_loop_options *options, struct 
     };
     if (fcgi_waiting_init(&loop->waiting) != HEARTH_OK) {
         error_set_internal(error, HEARTH_IO, errno, "no timer can be made");
+        pthread_mutex_destroy(&loop->listener_lock);
         pthread_mutex_destroy(&loop->all_lock);
         free(loop);
         return NULL;
@@ -357,8 +387,7 @@ struct fcgi_loop *fcgi_loop_new(const struct fcgi_loop_options *options, struct 
                        EPOLLIN) ||
         !watch_forever(loop, &loop->timer, FCGI_WATCH_TIMER, loop->waiting.timer,
                        EPOLLIN | EPOLLET) ||
-        !watch_forever(loop, &loop->listener, FCGI_WATCH_LISTENER, options->listener,
-                       EPOLLIN | EPOLLEXCLUSIVE)) {
+        !listen_for_connections(loop)) {
         error_set_internal(error, HEARTH_IO, errno, "the worker's epoll cannot be made");
         fcgi_loop_free(loop);
         return NULL;
@@ -375,6 +404,7 @@ void fcgi_loop_free(struct fcgi_loop *loop)
     while (loop->all) {
         close_connection(loop, loop->all);
     }
+    pthread_mutex_destroy(&loop->listener_lock);
     pthread_mutex_destroy(&loop->all_lock);
     if (loop->stop.fd > 0) {
         close(loop->stop.fd);

@@ -27,16 +27,22 @@ enum trusted {
     TRUSTED_COUNT
 };
 
-static const char *const trusted_names[TRUSTED_COUNT] = {
-    [TRUSTED_FORWARDED_FOR] = "x-forwarded-for",
-    [TRUSTED_FORWARDED_PROTO] = "x-forwarded-proto",
-    [TRUSTED_FORWARDED_HOST] = "x-forwarded-host",
-    [TRUSTED_FORWARDED] = "forwarded",
-    [TRUSTED_REAL_IP] = "x-real-ip",
-    [TRUSTED_REQUEST_ID] = "x-request-id",
-    [TRUSTED_REMOTE_ADDR] = "REMOTE_ADDR",
-    [TRUSTED_HTTPS] = "HTTPS",
-    [TRUSTED_REQUEST_SCHEME] = "REQUEST_SCHEME",
+/* With their lengths: they are compared with every parameter of every request. */
+#define NAME(text)                                                                                 \
+    {                                                                                              \
+        (text), sizeof(text) - 1                                                                   \
+    }
+
+static const struct view trusted_names[TRUSTED_COUNT] = {
+    [TRUSTED_FORWARDED_FOR] = NAME("x-forwarded-for"),
+    [TRUSTED_FORWARDED_PROTO] = NAME("x-forwarded-proto"),
+    [TRUSTED_FORWARDED_HOST] = NAME("x-forwarded-host"),
+    [TRUSTED_FORWARDED] = NAME("forwarded"),
+    [TRUSTED_REAL_IP] = NAME("x-real-ip"),
+    [TRUSTED_REQUEST_ID] = NAME("x-request-id"),
+    [TRUSTED_REMOTE_ADDR] = NAME("REMOTE_ADDR"),
+    [TRUSTED_HTTPS] = NAME("HTTPS"),
+    [TRUSTED_REQUEST_SCHEME] = NAME("REQUEST_SCHEME"),
 };
 
 /* The parameters that are no headers; each is taken the first time it comes. */
@@ -50,10 +56,10 @@ enum known {
     KNOWN_COUNT
 };
 
-static const char *const known_names[KNOWN_COUNT] = {
-    [KNOWN_METHOD] = "REQUEST_METHOD",     [KNOWN_URI] = "REQUEST_URI",
-    [KNOWN_SCRIPT_NAME] = "SCRIPT_NAME",   [KNOWN_PATH_INFO] = "PATH_INFO",
-    [KNOWN_QUERY_STRING] = "QUERY_STRING", [KNOWN_SOFTWARE] = "SERVER_SOFTWARE",
+static const struct view known_names[KNOWN_COUNT] = {
+    [KNOWN_METHOD] = NAME("REQUEST_METHOD"),     [KNOWN_URI] = NAME("REQUEST_URI"),
+    [KNOWN_SCRIPT_NAME] = NAME("SCRIPT_NAME"),   [KNOWN_PATH_INFO] = NAME("PATH_INFO"),
+    [KNOWN_QUERY_STRING] = NAME("QUERY_STRING"), [KNOWN_SOFTWARE] = NAME("SERVER_SOFTWARE"),
 };
 
 struct reader {
@@ -75,7 +81,7 @@ static void note_trusted(struct reader *reader, struct view name, struct view va
                          size_t end)
 {
     for (size_t i = first; i < end; i++) {
-        if (view_equal(name, view_of(trusted_names[i]))) {
+        if (view_equal(name, trusted_names[i])) {
             reader->trusted[i] = value;
             reader->trusted_seen[i]++;
         }
@@ -129,8 +135,8 @@ static void drop_doubtful_headers(struct reader *reader)
     for (size_t i = 0; i < headers->count; i++) {
         bool doubtful = false;
         for (size_t j = 0; j < TRUSTED_HEADER_COUNT; j++) {
-            doubtful |= reader->trusted_seen[j] > 1 &&
-                        view_equal(headers->items[i].name, view_of(trusted_names[j]));
+            doubtful |=
+                reader->trusted_seen[j] > 1 && view_equal(headers->items[i].name, trusted_names[j]);
         }
         if (!doubtful) {
             headers->items[kept++] = headers->items[i];
@@ -161,7 +167,7 @@ static void read_parameter(struct reader *reader, char *text)
     } else {
         note_trusted(reader, name, value, TRUSTED_HEADER_COUNT, TRUSTED_COUNT);
         for (size_t i = 0; i < KNOWN_COUNT; i++) {
-            if (!reader->known[i].data && view_equal(name, view_of(known_names[i]))) {
+            if (!reader->known[i].data && view_equal(name, known_names[i])) {
                 reader->known[i] = value;
             }
         }

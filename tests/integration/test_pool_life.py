@@ -21,6 +21,15 @@ def greetings(p):
     return {p.request("GET", "/hello").body for _ in range(20)}
 
 
+def all_stopped(pid):
+    """Do all threads of the process stand still?"""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/stat") as file:
+            if file.read().rpartition(")")[2].split()[0] != "T":
+                return False
+    return True
+
+
 # ---- Names and signals ----
 
 @test
@@ -340,6 +349,7 @@ def a_keeper_that_is_killed_comes_back_and_nobody_waits_in_vain():
     for number in range(5):
         before = p.keeper_pid()
         os.kill(before, signal.SIGSTOP)
+        eventually(lambda: all_stopped(before), 2.0, "it stands still")
         with p.connect() as c:
             c.send(fcgi.encode("GET", "/keeper"))
             time.sleep(0.1)

@@ -95,6 +95,18 @@ def idle_kept_connections_hold_nobody_up():
 
 
 @test
+def connections_that_come_one_by_one_are_spread_over_the_workers():
+    p = pool(pool__workers=3)
+    many = []
+    for _ in range(45):
+        many.append(p.connect())
+        equal(many[-1].request("GET", "/hello").status, 200)
+    each = [v for n, v in p.metrics().items() if n.startswith("hearth_pool_connections")]
+    equal(len(each), 3)
+    assert min(each) >= 5, each
+
+
+@test
 def descriptors_beyond_1024_are_as_good_as_others():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < 4096:
@@ -110,7 +122,7 @@ def descriptors_beyond_1024_are_as_good_as_others():
     for c in many[1::50]:
         c.send(b"rubbish that is no request")
         assert c.closed_within(2.0)
-    equal(p.metric("hearth_pool_connections"), 1500 - 60 + 1)
+    eventually(lambda: p.metric("hearth_pool_connections") == 1500 - 60 + 1, 2.0, "sixty are closed")
     for c in many:
         c.close()
     equal(p.metric("hearth_pool_worker_restarts_total"), 0)
