@@ -48,6 +48,29 @@ static enum hearth_error index_slot(void *context, const struct record *record, 
     return HEARTH_OK;
 }
 
+static enum hearth_error reserve_table(struct opening *opening, size_t readings)
+{
+    enum hearth_error code = identity_reserve(&opening->store->identity, readings);
+    return code == HEARTH_OK
+               ? code
+               : error_set_internal(opening->error, code, 0, "no table for the readings");
+}
+
+/* Room for all files at once: growing means reading what was read before again. */
+static enum hearth_error reserve_for_all(struct opening *opening)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < opening->names.count; i++) {
+        struct live_scan scan;
+        enum hearth_error code =
+            live_recovery_look(&opening->recovery, &opening->names.names[i], &scan, opening->error);
+        if (code != HEARTH_OK)
+            return code;
+        bytes += scan.size_bytes;
+    }
+    return reserve_table(opening, (size_t)(bytes / RECORD_BYTES));
+}
+
 static enum hearth_error scan_run(struct opening *opening, const struct live_name *name,
                                   uint64_t end, struct live_scan *scan)
 {
@@ -55,11 +78,10 @@ static enum hearth_error scan_run(struct opening *opening, const struct live_nam
     opening->first = store->records.total;
     enum hearth_error code =
         live_records_add(&store->records, name, end / RECORD_BYTES, opening->error);
+    if (code == HEARTH_OK)
+        code = reserve_table(opening, (size_t)(end / RECORD_BYTES));
     if (code != HEARTH_OK)
         return code;
-    code = identity_reserve(&store->identity, (size_t)(end / RECORD_BYTES));
-    if (code != HEARTH_OK)
-        return error_set_internal(opening->error, code, 0, "no table for the readings");
     return live_recovery_scan(&opening->recovery, name, end, scan, opening->error);
 }
 
@@ -204,6 +226,8 @@ enum hearth_error live_store_recover(struct live_store *store, struct error_reco
         code = follow_poisoning(&opening);
     if (code == HEARTH_OK)
         code = live_directory_list(store->files, store->options.directory, &opening.names, error);
+    if (code == HEARTH_OK)
+        code = reserve_for_all(&opening);
     if (code == HEARTH_OK)
         code = recover_files(&opening);
     if (code == HEARTH_OK)

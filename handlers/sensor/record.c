@@ -58,22 +58,6 @@ uint8_t record_checksum(const void *bytes, size_t length)
     return checksum ^ 0xFF;
 }
 
-static uint64_t load_high(const struct record *record)
-{
-    uint64_t high = 0;
-    for (size_t i = 0; i < 8; i++)
-        high = high << 8 | record->bytes[i];
-    return high;
-}
-
-static uint32_t load_low(const struct record *record)
-{
-    uint32_t low = 0;
-    for (size_t i = 8; i < RECORD_BYTES; i++)
-        low = low << 8 | record->bytes[i];
-    return low;
-}
-
 static enum record_reject reading_check(const struct reading *reading)
 {
     if (reading->time_ms < 0 || reading->time_ms > READING_TIME_MAX_MS ||
@@ -119,7 +103,7 @@ enum record_reject record_check(const struct record *record)
         return REJECT_VERSION;
     if (record_checksum(record->bytes, CHECKED_BYTES) != record->bytes[CHECKED_BYTES])
         return REJECT_CHECKSUM;
-    uint32_t humidity = load_low(record) >> 20 & 127;
+    uint32_t humidity = record_low(record) >> 20 & 127;
     return humidity > 100 && humidity != HUMIDITY_ABSENT ? REJECT_HUMIDITY_RANGE : REJECT_NONE;
 }
 
@@ -128,8 +112,8 @@ enum record_reject record_decode(const struct record *record, struct reading *re
     enum record_reject reject = record_check(record);
     if (reject != REJECT_NONE)
         return reject;
-    uint64_t high = load_high(record);
-    uint32_t low = load_low(record);
+    uint64_t high = record_high(record);
+    uint32_t low = record_low(record);
     *reading = (struct reading){
         .time_ms = record_time_ms(record),
         .channel = record_channel(record),
@@ -154,7 +138,7 @@ bool record_same(const struct record *a, const struct record *b)
 
 int64_t record_time_ms(const struct record *record)
 {
-    return (int64_t)(load_high(record) >> TIME_SHIFT & (uint64_t)READING_TIME_MAX_MS);
+    return (int64_t)(record_high(record) >> TIME_SHIFT & (uint64_t)READING_TIME_MAX_MS);
 }
 
 int record_channel(const struct record *record)

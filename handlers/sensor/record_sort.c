@@ -25,7 +25,8 @@ struct sorter {
 
 static bool before(const struct record *a, const struct record *b)
 {
-    return memcmp(a->bytes, b->bytes, RECORD_BYTES) < 0;
+    uint64_t high_a = record_high(a), high_b = record_high(b);
+    return high_a != high_b ? high_a < high_b : record_low(a) < record_low(b);
 }
 
 /* Sorts [from, to), of which [from, sorted) is in order. */

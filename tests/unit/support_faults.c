@@ -94,6 +94,7 @@ static ssize_t fault_pwrite(struct file_operations *files, int file, const void 
                             size_t count, off_t offset)
 {
     size_t half = count > 1 ? count / 2 : count;
+    atomic_fetch_add(&faults_of(files)->asked_bytes, count);
     if (strikes(files, "pwrite", true)) {
         if (faults_of(files)->kind != FAULT_SHORT_WRITE)
             return -1;
@@ -115,7 +116,12 @@ static int fault_ftruncate(struct file_operations *files, int file, off_t length
 
 static int fault_fdatasync(struct file_operations *files, int file)
 {
-    atomic_fetch_add(&faults_of(files)->syncs, 1);
+    struct fault_files *faults = faults_of(files);
+    int syncs = atomic_fetch_add(&faults->syncs, 1) + 1;
+    if (faults->fail_each_sync != 0 && syncs % faults->fail_each_sync == 0) {
+        errno = EIO;
+        return -1;
+    }
     return strikes(files, "fdatasync", false) ? -1 : file_system.fdatasync(&file_system, file);
 }
 

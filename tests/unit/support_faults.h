@@ -19,14 +19,16 @@ struct fault_files {
     _Atomic int64_t calls;        /* so far */
     int64_t fail_at;              /* the call that fails, counted from 1; 0 = none */
     enum fault_kind kind;
-    int number;           /* the errno of FAULT_ERRNO */
-    int64_t death_at;     /* the process ends before this call; 0 = never */
-    uint32_t storm;       /* of 1,000 calls so many fail, each in its own way; 0 = none */
-    uint32_t storm_state; /* not 0 in a storm */
-    _Atomic bool full;    /* writes that need room fail with ENOSPC */
-    _Atomic int failed;   /* how many calls failed so far */
-    _Atomic int syncs;    /* fdatasync calls so far */
-    char log[64];         /* the name of the call that failed */
+    int number;                   /* the errno of FAULT_ERRNO */
+    int64_t death_at;             /* the process ends before this call; 0 = never */
+    uint32_t storm;               /* of 1,000 calls so many fail, each in its own way; 0 = none */
+    uint32_t storm_state;         /* not 0 in a storm */
+    int fail_each_sync;           /* every so many-th fdatasync fails with EIO; 0 = none */
+    _Atomic bool full;            /* writes that need room fail with ENOSPC */
+    _Atomic int failed;           /* how many calls failed so far */
+    _Atomic int syncs;            /* fdatasync calls so far */
+    _Atomic uint64_t asked_bytes; /* of all pwrite calls so far */
+    char log[64];                 /* the name of the call that failed */
 };
 
 void fault_files_init(struct fault_files *faults);

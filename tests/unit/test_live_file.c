@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,6 +275,60 @@ static void a_poisoned_file_is_never_synced_again(void **state)
     store->free(store);
 }
 
+struct watched {
+    struct reading_store *store;
+    _Atomic int acknowledged, failures, looks;
+    _Atomic bool ended;
+};
+
+static enum hearth_error add_count(void *context, const struct record *records, size_t count)
+{
+    (void)records;
+    *(size_t *)context += count;
+    return HEARTH_OK;
+}
+
+static void *watch(void *argument)
+{
+    struct watched *watched = argument;
+    const struct reading_range all = {.to_ms = INT64_MAX, .rolling_code = -1};
+    while (!atomic_load(&watched->ended)) {
+        size_t count = 0, series_count;
+        struct reading_series series[16];
+        int before = atomic_load(&watched->acknowledged);
+        if (watched->store->range(watched->store, &all, add_count, &count, NULL) != HEARTH_OK ||
+            watched->store->series(watched->store, series, 16, &series_count, NULL) != HEARTH_OK ||
+            count < (size_t)before)
+            atomic_fetch_add(&watched->failures, 1);
+        atomic_fetch_add(&watched->looks, 1);
+    }
+    return NULL;
+}
+
+static void readers_do_not_notice_that_files_are_set_aside(void **state)
+{
+    struct live_case *test = *state;
+    pthread_t readers[2];
+    int sent = 0;
+    test->options.files = &test->faults.files;
+    test->options.live_bytes = UINT64_C(50) * RECORD_BYTES;
+    test->faults.fail_each_sync = 3;
+    struct watched watched = {.store = live_case_open(test)};
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, watch, &watched), 0);
+    while (sent < 300 || (watched.looks < 20 && sent < 3000)) {
+        live_append_number(watched.store, sent);
+        atomic_store(&watched.acknowledged, ++sent);
+    }
+    atomic_store(&watched.ended, true);
+    for (int i = 0; i < 2; i++)
+        pthread_join(readers[i], NULL);
+    assert_int_equal(watched.failures, 0);
+    assert_true(live_file_count(test) > 100); /* so many were set aside */
+    watched.store->free(watched.store);
+    live_expect_nothing_twice(test);
+}
+
 static void a_full_disk_is_told_and_goes_away_by_itself(void **state)
 {
     struct live_case *test = *state;
@@ -420,6 +476,7 @@ int main(void)
         LIVE_STORY(numbers_go_on_after_the_highest_that_stands),
         LIVE_STORY(after_a_failed_sync_the_file_is_set_aside_and_the_batch_goes_on),
         LIVE_STORY(a_poisoned_file_is_never_synced_again),
+        LIVE_STORY(readers_do_not_notice_that_files_are_set_aside),
         LIVE_STORY(a_full_disk_is_told_and_goes_away_by_itself),
         LIVE_STORY(a_full_disk_does_not_keep_a_store_from_opening),
         LIVE_STORY(the_second_keeper_is_told_who_holds_the_store),

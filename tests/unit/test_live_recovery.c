@@ -340,6 +340,30 @@ static void without_a_predecessors_word_the_file_is_synced_before_it_counts(void
     assert_int_equal(readings_in(test), GOOD);
 }
 
+/* What a dead process left in the page cache is no proof: it is written again, then synced. */
+static void what_is_not_known_to_be_synced_is_written_again(void **state)
+{
+    struct live_case *test = *state;
+    struct live_published published = {0}, nothing = {0};
+    test->options.files = &test->faults.files;
+    struct live_store *live = open_live(test, &published);
+    commit_numbers(live, 0, GOOD);
+    live_store_close(live);
+    uint64_t before = test->faults.asked_bytes;
+    live = open_live(test, &nothing); /* a new pool: all of it */
+    live_store_close(live);
+    assert_int_equal(test->faults.asked_bytes - before, sizeof(struct record) * GOOD);
+    /* A successor: what lies behind the synced length. */
+    write_slots(test, "00000001.bin", 0, GOOD + 3, NULL, 0);
+    live_publish_condition(&published, LIVE_WRITING);
+    before = test->faults.asked_bytes;
+    int syncs = test->faults.syncs;
+    live = open_live(test, &published);
+    live_store_close(live);
+    assert_int_equal(test->faults.asked_bytes - before, sizeof(struct record) * 3);
+    assert_int_equal(test->faults.syncs, syncs + 1);
+}
+
 static void a_successor_keeps_what_a_dead_keeper_wrote_and_did_not_sync(void **state)
 {
     struct live_case *test = *state;
@@ -423,6 +447,7 @@ int main(void)
         LIVE_STORY(a_poisoned_file_shorter_than_its_name_says_is_read_to_its_end),
         LIVE_STORY(after_a_clean_handover_nothing_is_written_or_synced),
         LIVE_STORY(without_a_predecessors_word_the_file_is_synced_before_it_counts),
+        LIVE_STORY(what_is_not_known_to_be_synced_is_written_again),
         LIVE_STORY(a_successor_keeps_what_a_dead_keeper_wrote_and_did_not_sync),
         LIVE_STORY(a_successor_sets_aside_what_a_dead_keeper_saw_poisoned),
         LIVE_STORY(the_same_files_have_the_same_generation_after_a_restart),
