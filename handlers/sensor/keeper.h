@@ -3,7 +3,7 @@
  *
  * These functions are the sensor module's members of `struct module` (hearth/module.h), in the same
  * order and under the same rules. The shared area holds the slots in which workers hand their
- * batches over (slots.h) and the published state that readers go by (published.h).
+ * batches over (slots.h) and the published state that readers go by (live_published.h).
  *
  * Configuration read here: sensor.directory ("" = state.directory + "/sensor"), sensor.live_bytes.
  */
@@ -20,8 +20,8 @@ HEARTH_MUST_CHECK enum hearth_error sensor_shared_init(const struct config *conf
 
 /* The keeper's life: takes store.lock (waiting for a predecessor of the same pool to finish),
  * recovers, calls control->ready once, commits batches until should_stop, gives the lock back.
- * Errors: LOCKED (the detail says by whom and where), CORRUPT, IO, DISK_FULL, NO_MEMORY. Whoever
- * waits when it returns an error has been answered UNAVAILABLE. */
+ * Errors: LOCKED (the detail says by whom and where), CORRUPT, IO, DISK_FULL, NO_MEMORY. When the
+ * store could not be opened, whoever waited has been answered UNAVAILABLE. */
 HEARTH_MUST_CHECK enum hearth_error sensor_keeper_run(const struct services *services,
                                                       const struct keeper_control *control,
                                                       struct error_record *error);

@@ -10,7 +10,9 @@
  *
  * A finished file (all but the one written to) is never changed by anything here, and its number is
  * always below that of the file written to, which is made first: whoever seals takes finished
- * files.
+ * files. When one is removed, the table of identities must be made anew from those that stay, since
+ * it asks the files for their records, and `file_generation` must rise, so that readers list them
+ * again.
  */
 #ifndef HEARTH_SENSOR_LIVE_STORE_H
 #define HEARTH_SENSOR_LIVE_STORE_H
