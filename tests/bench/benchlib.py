@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -20,6 +21,7 @@ POSTGRES = "/usr/lib/postgresql/15/bin"
 
 _processes = []
 _directories = []
+_missed = []
 
 
 def need(*packages):
@@ -76,6 +78,12 @@ def finish():
     for path in _directories:
         shutil.rmtree(path, ignore_errors=True)
     _directories.clear()
+    if _missed:
+        print(f"{len(_missed)} aim{'s' if len(_missed) > 1 else ''} missed")
+
+
+def exit_status():
+    return 1 if _missed else 0
 
 
 def wait_for_socket(path, seconds=30):
@@ -208,9 +216,18 @@ def pool_pss_dirty_kb(pid):
     return sum(pss_dirty_kb(member) for member in tree(pid))
 
 
+def free_port():
+    """A TCP port on 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
 def verdict(name, value, limit, at_least=True):
-    """A line with the aim, met or not; benchmarks inform, they do not fail a build."""
+    """A line with the aim, met or not. A benchmark with an aim missed ends with exit status 1."""
     met = value >= limit if at_least else value <= limit
+    if not met:
+        _missed.append(name)
     sign = ">=" if at_least else "<="
     print(f"{'met   ' if met else 'MISSED'} {name}: {value:.2f} (aim {sign} {limit})")
     return met

@@ -208,15 +208,18 @@ static enum hearth_error postgres_append(struct reading_store *store, const stru
 
 struct reading_store *postgres_store_new(const char *conninfo)
 {
+    /* Workers do this at the same moment, and IF NOT EXISTS is no guard against that. */
+    static const char create_table[] =
+        "BEGIN; SELECT pg_advisory_xact_lock(1);"
+        "CREATE TABLE IF NOT EXISTS readings (time int8, channel int2, rolling_code int2,"
+        " scale int2, raw int2, humidity int2, battery_low int2, signal int2);"
+        "COMMIT";
     struct sql_store *store = sql_store_new(conninfo);
     if (!store)
         return NULL;
     store->store.append = postgres_append;
     postgres = PQconnectdb(conninfo);
-    bool done = PQstatus(postgres) == CONNECTION_OK &&
-                postgres_run("CREATE TABLE IF NOT EXISTS readings (time int8, channel int2,"
-                             " rolling_code int2, scale int2, raw int2, humidity int2,"
-                             " battery_low int2, signal int2)");
+    bool done = PQstatus(postgres) == CONNECTION_OK && postgres_run(create_table);
     PQfinish(postgres);
     postgres = NULL;
     if (done)
