@@ -42,14 +42,11 @@ static enum hearth_error refuse_method(struct exchange *exchange, struct view al
 static enum hearth_error run_handler(struct exchange *exchange)
 {
     const struct route *route = exchange->target->route;
-    struct bulkheads *bulkheads = &exchange->app->bulkheads;
-    if (!bulkhead_enter(bulkheads, route->bulkhead))
+    if (!bulkhead_enter(&exchange->app->bulkheads, route->bulkhead))
         return request_fail(&exchange->request, HEARTH_BUSY,
                             "too many requests of this kind are being handled");
-    enum hearth_error result =
-        route->handler(&exchange->request, &exchange->response, exchange->target->state);
-    bulkhead_leave(bulkheads, route->bulkhead);
-    return result;
+    exchange->held = route->bulkhead;
+    return route->handler(&exchange->request, &exchange->response, exchange->target->state);
 }
 
 static enum hearth_error serve(struct exchange *exchange)
@@ -119,5 +116,7 @@ void app_handle(struct app *app, struct arena *arena, const struct request_input
     if (error == HEARTH_OK)
         error = serve(&exchange);
     error = conclude(&exchange, error);
+    /* Not before: the end of an answer waits for the client too. */
+    bulkhead_leave(&app->bulkheads, exchange.held);
     measure(&exchange, error);
 }

@@ -150,6 +150,7 @@ enum hearth_error exchange_begin(struct exchange *exchange, struct app *app, str
     exchange->outer = outer;
     exchange->app = app;
     exchange->target = NULL;
+    exchange->held = BULKHEAD_NONE;
     exchange->sent_status = 0;
     exchange->sent_bytes = 0;
     enum hearth_error result =

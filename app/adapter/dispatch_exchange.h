@@ -14,6 +14,7 @@ struct exchange {
     struct request request;
     struct response response;
     const struct router_target *target; /* NULL until a route was found */
+    enum bulkhead held;                 /* the class a place of which is to be given back */
     int sent_status;                    /* 0 until a head went out */
     uint64_t sent_bytes;                /* of the body */
 };

@@ -96,9 +96,9 @@ static void check(const struct config *config, struct config_problems *problems)
 const struct route sensor_routes[] = {
     {"PUT", "/data", sensor_ingest, ROUTE_API, BULKHEAD_NONE},
     {"POST", "/data", sensor_ingest, ROUTE_API, BULKHEAD_NONE},
-    {"GET", "/data", sensor_rows_get, ROUTE_API, BULKHEAD_NONE},
-    {"GET", "/temp/data", sensor_rows_get, ROUTE_API, BULKHEAD_NONE},
-    {"GET", "/api/v1/export.bin", sensor_export_bin, ROUTE_API, BULKHEAD_NONE},
+    {"GET", "/data", sensor_rows_get, ROUTE_API, BULKHEAD_BULK},
+    {"GET", "/temp/data", sensor_rows_get, ROUTE_API, BULKHEAD_BULK},
+    {"GET", "/api/v1/export.bin", sensor_export_bin, ROUTE_API, BULKHEAD_BULK},
     {"GET", "/temp", sensor_page, ROUTE_PAGE, BULKHEAD_NONE},
 };
 const size_t sensor_route_count = sizeof sensor_routes / sizeof sensor_routes[0];

@@ -34,10 +34,15 @@ struct services {
 typedef enum hearth_error handler_fn(const struct request *request, struct response *response,
                                      void *state);
 
-/* Which requests a route may crowd out (see the pool): a class at its limit answers 503. */
+/* How many of a worker's threads the requests of a route may hold, so that they crowd out nothing
+ * else: one that finds no place is answered 503 with Retry-After. A place is held until the answer
+ * has ended. All classes but NONE together hold at most max(1, threads - 2), so that writes and
+ * small answers find a thread whatever the others do. A worker with one thread has none to spare:
+ * there, one request of a class holds up everything. */
 enum bulkhead {
-    BULKHEAD_NONE,     /* writing and reading of readings, pages: never refused */
-    BULKHEAD_SLOW,     /* gateway and media uploads: max(1, threads - 4) of a worker's threads */
+    BULKHEAD_NONE,     /* writing of readings, pages, answers that fit a socket: never refused */
+    BULKHEAD_SLOW,     /* at an upstream's pace: at most max(1, threads - 4) */
+    BULKHEAD_BULK,     /* answers of any size, at the client's pace: at most max(1, threads / 2) */
     BULKHEAD_PASSWORD, /* hashing: 2 */
     BULKHEAD_COUNT
 };

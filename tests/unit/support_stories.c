@@ -147,6 +147,7 @@ static const struct route routes[] = {
     {"GET", "/giving-up", giving_up, ROUTE_API, BULKHEAD_NONE},
     {"GET", "/slow", slow, ROUTE_API, BULKHEAD_SLOW},
     {"GET", "/password", slow, ROUTE_API, BULKHEAD_PASSWORD},
+    {"GET", "/bulk/{name}", greet, ROUTE_API, BULKHEAD_BULK},
     {"*", "/any", own_headers, ROUTE_API, BULKHEAD_NONE},
 };
 

@@ -8,8 +8,9 @@
  *     POST /ignore         200, the body is not read       GET /giving-up  aborts, says OK
  *     GET  /fail?code=N    that error; &secret=1 inside    GET /slow     waits, BULKHEAD_SLOW
  *     GET  /page?code=N    that error, on a page           GET /password waits, BULKHEAD_PASSWORD
- *     GET  /half           an error, half said             *   /any      headers an upstream might
- * set GET  /broken         an error, the head sent
+ *     GET  /half           an error, half said             *   /any      headers an upstream sets
+ *     GET  /broken         an error, the head sent         GET /bulk/{name}  BULKHEAD_BULK,
+ *                                                                        left unfinished
  */
 #ifndef TESTS_SUPPORT_STORIES_H
 #define TESTS_SUPPORT_STORIES_H

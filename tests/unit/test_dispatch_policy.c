@@ -166,6 +166,42 @@ static void hashing_has_two_places(void **state)
     expect_two_places("/password");
 }
 
+/* A sink that, before it takes the end of an answer, has the next of its kind ask the same. */
+struct nested {
+    struct test_sink sink; /* the first member */
+    struct nested *next;
+    enum hearth_error (*finish)(struct response_sink *sink);
+};
+
+static enum hearth_error ask_then_finish(struct response_sink *sink)
+{
+    struct nested *nested = (struct nested *)(void *)sink;
+    struct test_request request = {.method = "GET", .target = "/bulk/data"};
+    if (nested->next)
+        test_app_request(stories_case.app, &request, &nested->next->sink);
+    return nested->finish(sink);
+}
+
+static void a_place_is_held_until_the_answer_has_ended(void **state)
+{
+    (void)state;
+    enum { PLACES = STORIES_THREADS / 2, ASKED = PLACES + 1 };
+    struct nested nested[ASKED];
+    for (size_t i = 0; i < ASKED; i++) {
+        test_sink_init(&nested[i].sink);
+        nested[i].next = i + 1 < ASKED ? &nested[i + 1] : NULL;
+        nested[i].finish = nested[i].sink.sink.finish;
+        nested[i].sink.sink.finish = ask_then_finish;
+    }
+    struct test_request request = {.method = "GET", .target = "/bulk/data"};
+    test_app_request(stories_case.app, &request, &nested[0].sink);
+    for (size_t i = 0; i < ASKED; i++) {
+        assert_int_equal(nested[i].sink.status, i < PLACES ? 200 : 503);
+        test_sink_clean(&nested[i].sink);
+    }
+    assert_int_equal(app_case_ask(&stories_case, "GET", "/bulk/data", NULL), 200);
+}
+
 /* ---- The log ---- */
 
 static void a_request_leaves_one_line(void **state)
@@ -255,6 +291,7 @@ int main(void)
         story_with(a_star_allows_every_origin_without_credentials, set_up_cors_for_all),
         story(a_full_bulkhead_refuses),
         story(hashing_has_two_places),
+        story(a_place_is_held_until_the_answer_has_ended),
         story(a_request_leaves_one_line),
         story_with(without_request_lines_failures_still_have_theirs, set_up_quiet),
         story(requests_are_counted),
