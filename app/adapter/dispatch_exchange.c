@@ -2,11 +2,13 @@
  * dispatch_exchange.c - the sink between an answer and the adapter's.
  *
  * Whatever a handler does, restarts and error pages included, every answer passes here once. So
- * this is where the headers are added that no answer lacks, where bytes are counted, and where the
- * rest of an unread body is taken off the line before the answer ends.
+ * this is where the headers are added that no answer lacks, where bytes are counted, where the time
+ * in the adapter is measured, and where the rest of an unread body is taken off the line before the
+ * answer ends.
  */
 #include "app/adapter/dispatch_exchange.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "hearth/limits.h"
@@ -17,14 +19,23 @@ static struct exchange *exchange_of(struct response_sink *sink)
     return (struct exchange *)(void *)sink;
 }
 
+/* ---- Time ---- */
+
+static int64_t now_ns(const struct exchange *exchange)
+{
+    return clock_monotonic_ns(exchange->app->options.clock);
+}
+
 /* ---- The head ---- */
 
-enum { OWN_HEADERS = 2 };
+enum { OWN_HEADERS = 3 };
 
 /* Names that stand in an answer once, and then as we say. Looked at by length first. */
-static bool is_own_header(struct view name, bool cors)
+static bool is_own_header(struct view name, bool traced, bool cors)
 {
     switch (name.length) {
+    case sizeof "traceresponse" - 1:
+        return traced && view_equal_ignore_case(name, VIEW("traceresponse"));
     case sizeof "X-Request-Id" - 1:
         return view_equal_ignore_case(name, VIEW("X-Request-Id"));
     case sizeof "X-Content-Type-Options" - 1:
@@ -38,10 +49,23 @@ static bool is_own_header(struct view name, bool cors)
     }
 }
 
+/* Tells a caller that has a trace which span of it was ours; the empty view for any other. */
+static struct view trace_response(const struct request *request)
+{
+    if (request->trace.parent_id[0] == '\0')
+        return VIEW_NONE;
+    char *text = arena_alloc(request->arena, TRACE_HEADER_SIZE);
+    if (!text)
+        return VIEW_NONE;
+    trace_format(&request->trace, text);
+    return view_from(text, TRACE_HEADER_SIZE - 1);
+}
+
 /* Without memory the answer goes out with the headers that it has. */
 static void add_own_headers(const struct exchange *exchange, struct pairs *headers)
 {
     const struct request *request = &exchange->request;
+    struct view trace = trace_response(request);
     struct pair cors[CORS_MAX_HEADERS];
     size_t cors_count = cors_answer_headers(exchange->app->http.cors, request, cors);
     size_t capacity = headers->count + OWN_HEADERS + cors_count, count = 0;
@@ -49,10 +73,12 @@ static void add_own_headers(const struct exchange *exchange, struct pairs *heade
     if (!items)
         return;
     for (size_t i = 0; i < headers->count; i++)
-        if (!is_own_header(headers->items[i].name, cors_count > 0))
+        if (!is_own_header(headers->items[i].name, trace.length > 0, cors_count > 0))
             items[count++] = headers->items[i];
     items[count++] = (struct pair){VIEW("X-Request-Id"), request->request_id};
     items[count++] = (struct pair){VIEW("X-Content-Type-Options"), VIEW("nosniff")};
+    if (trace.length > 0)
+        items[count++] = (struct pair){VIEW("traceresponse"), trace};
     memcpy(items + count, cors, cors_count * sizeof *cors);
     *headers = (struct pairs){items, count + cors_count};
 }
@@ -62,7 +88,9 @@ static enum hearth_error exchange_head(struct response_sink *sink, const struct 
     struct exchange *exchange = exchange_of(sink);
     struct response_head whole = *head;
     add_own_headers(exchange, &whole.headers);
+    int64_t begin_ns = now_ns(exchange);
     enum hearth_error result = exchange->outer->head(exchange->outer, &whole);
+    exchange->sending_ns += now_ns(exchange) - begin_ns;
     if (result == HEARTH_OK)
         exchange->sent_status = head->status;
     return result;
@@ -73,7 +101,9 @@ static enum hearth_error exchange_head(struct response_sink *sink, const struct 
 static enum hearth_error exchange_write(struct response_sink *sink, struct view bytes)
 {
     struct exchange *exchange = exchange_of(sink);
+    int64_t begin_ns = now_ns(exchange);
     enum hearth_error result = exchange->outer->write(exchange->outer, bytes);
+    exchange->sending_ns += now_ns(exchange) - begin_ns;
     if (result == HEARTH_OK)
         exchange->sent_bytes += bytes.length;
     return result;
@@ -82,18 +112,20 @@ static enum hearth_error exchange_write(struct response_sink *sink, struct view 
 static enum hearth_error exchange_flush(struct response_sink *sink)
 {
     struct exchange *exchange = exchange_of(sink);
-    return exchange->outer->flush(exchange->outer);
+    int64_t begin_ns = now_ns(exchange);
+    enum hearth_error result = exchange->outer->flush(exchange->outer);
+    exchange->sending_ns += now_ns(exchange) - begin_ns;
+    return result;
 }
 
 static void take_off_the_line(struct exchange *exchange)
 {
-    const struct clock *clock = exchange->app->options.clock;
     struct body *body = exchange->request.body;
     uint64_t end_bytes = body->read_bytes + LIMIT_BODY_DRAIN;
-    int64_t end_ns = clock_monotonic_ns(clock) + LIMIT_BODY_DRAIN_MS * INT64_C(1000000);
+    int64_t end_ns = now_ns(exchange) + LIMIT_BODY_DRAIN_MS * INT64_C(1000000);
     /* A piece at a time; what cannot be read does no harm to the answer. */
     while (body_drain(body, 0) == HEARTH_BODY_TOO_LARGE && body->read_bytes < end_bytes &&
-           clock_monotonic_ns(clock) < end_ns)
+           now_ns(exchange) < end_ns)
         continue;
 }
 
@@ -107,7 +139,7 @@ static enum hearth_error drain(struct exchange *exchange)
         return HEARTH_OK;
     bool sending = method != METHOD_GET && method != METHOD_HEAD && body->declared_bytes != 0;
     if (sending && exchange->outer->flush) {
-        enum hearth_error result = exchange->outer->flush(exchange->outer);
+        enum hearth_error result = exchange_flush(&exchange->sink);
         if (result != HEARTH_OK)
             return result;
     }
@@ -119,7 +151,12 @@ static enum hearth_error exchange_finish(struct response_sink *sink)
 {
     struct exchange *exchange = exchange_of(sink);
     enum hearth_error result = drain(exchange);
-    return result == HEARTH_OK ? exchange->outer->finish(exchange->outer) : result;
+    if (result != HEARTH_OK)
+        return result;
+    int64_t begin_ns = now_ns(exchange);
+    result = exchange->outer->finish(exchange->outer);
+    exchange->sending_ns += now_ns(exchange) - begin_ns;
+    return result;
 }
 
 static void exchange_abort(struct response_sink *sink)
@@ -132,6 +169,19 @@ static bool exchange_client_gone(struct response_sink *sink)
 {
     struct exchange *exchange = exchange_of(sink);
     return exchange->outer->client_gone(exchange->outer);
+}
+
+/* ---- The request's body ---- */
+
+static enum hearth_error exchange_read(struct body_source *source, char *to, size_t capacity,
+                                       size_t *length)
+{
+    struct exchange *exchange =
+        (struct exchange *)(void *)((char *)source - offsetof(struct exchange, source));
+    int64_t begin_ns = now_ns(exchange);
+    enum hearth_error result = exchange->origin->read(exchange->origin, to, capacity, length);
+    exchange->reading_ns += now_ns(exchange) - begin_ns;
+    return result;
 }
 
 /* ---- Begin ---- */
@@ -147,14 +197,20 @@ enum hearth_error exchange_begin(struct exchange *exchange, struct app *app, str
         .abort = exchange_abort,
         .client_gone = outer->client_gone ? exchange_client_gone : NULL,
     };
+    exchange->source.read = exchange_read;
     exchange->outer = outer;
+    exchange->origin = input->body;
     exchange->app = app;
     exchange->target = NULL;
     exchange->held = BULKHEAD_NONE;
     exchange->sent_status = 0;
     exchange->sent_bytes = 0;
+    exchange->reading_ns = 0;
+    exchange->sending_ns = 0;
     enum hearth_error result =
         request_parse(arena, app->options.clock, &app->http.limits, input, &exchange->request);
+    if (exchange->origin)
+        exchange->request.body->source = &exchange->source;
     response_init(&exchange->response, arena, &exchange->sink,
                   exchange->request.method == METHOD_HEAD);
     return result;

@@ -10,6 +10,8 @@
 struct exchange {
     struct response_sink sink;   /* what `response` writes to; the first member */
     struct response_sink *outer; /* the adapter's */
+    struct body_source source;   /* what the body is read from */
+    struct body_source *origin;  /* the adapter's, or NULL */
     struct app *app;
     struct request request;
     struct response response;
@@ -17,6 +19,8 @@ struct exchange {
     enum bulkhead held;                 /* the class a place of which is to be given back */
     int sent_status;                    /* 0 until a head went out */
     uint64_t sent_bytes;                /* of the body */
+    int64_t reading_ns;                 /* waited for and spent on the request's body */
+    int64_t sending_ns;                 /* in the adapter's sink */
 };
 
 /* Parses the request and makes the response ready, also when the error is not OK. Errors: those of

@@ -1,12 +1,17 @@
 /*
  * dispatch_log.c - the line that every request leaves in the log. Queries, bodies, credentials and
  * user agents stay out of it.
+ *
+ * `ms` is the whole, from the request's arrival to the end of its answer. Of it, `body_ms` went by
+ * waiting for the request's body and reading it, `send_ms` in the adapter's sink, which waits for a
+ * client that reads slowly; each is left out when it is next to nothing. The rest is the handler's.
  */
 #include "app/adapter/dispatch_exchange.h"
 
 enum {
     LOGGED_PATH_BYTES = 512, /* a path that is longer says no more */
     MAX_FIELDS = 16,
+    SHORTEST_PHASE_NS = 50000,
 };
 
 /* A server's own failure, or an answer that the client saw broken, is worth an error. */
@@ -28,6 +33,14 @@ static double milliseconds(int64_t duration_ns)
 {
     int64_t microseconds = duration_ns / 1000;
     return (double)microseconds / 1000.0;
+}
+
+static size_t add_phase(const char *key, int64_t duration_ns, struct log_field *fields)
+{
+    if (duration_ns < SHORTEST_PHASE_NS)
+        return 0;
+    fields[0] = LOG_NUMBER(key, milliseconds(duration_ns));
+    return 1;
 }
 
 /* What went wrong, after what every line has. */
@@ -59,6 +72,7 @@ void exchange_log(const struct exchange *exchange, enum hearth_error error, int6
         LOG_VIEW("request_id", request->request_id),
         LOG_VIEW("trace_id",
                  view_from(request->trace.trace_id, sizeof request->trace.trace_id - 1)),
+        LOG_VIEW("span_id", view_from(request->trace.span_id, sizeof request->trace.span_id - 1)),
         LOG_TEXT("route", request->route),
         LOG_VIEW("method", request->method_name),
         LOG_VIEW("path", logged_path(request)),
@@ -67,7 +81,9 @@ void exchange_log(const struct exchange *exchange, enum hearth_error error, int6
         LOG_NUMBER("ms", milliseconds(duration_ns)),
         LOG_VIEW("client", request->client_address),
     };
-    size_t count = 9;
+    size_t count = 10;
+    count += add_phase("body_ms", exchange->reading_ns, fields + count);
+    count += add_phase("send_ms", exchange->sending_ns, fields + count);
     count += add_reason(exchange, error, fields + count);
     log_write(level, "request", fields, count);
 }

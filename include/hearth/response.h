@@ -9,6 +9,10 @@
  * An answer without a stated length is held back up to LIMIT_RESPONSE_HOLD bytes: if it ends within
  * them it gets a Content-Length. HEAD requests: the body is counted and dropped here. 204 and 304
  * have no body.
+ *
+ * Behind the handler's back every answer gets X-Request-Id, X-Content-Type-Options, what CORS asks
+ * for, and traceresponse when the request came with a valid traceparent (see telemetry.h); they
+ * replace a handler's own of these names.
  */
 #ifndef HEARTH_RESPONSE_H
 #define HEARTH_RESPONSE_H

@@ -7,7 +7,9 @@
  * Metrics: a registry in memory the caller hands over. Given shared memory, all processes of a pool
  * count into the same cells, and a worker that dies takes nothing with it.
  *
- * Trace context: W3C Trace Context level 1 (`traceparent`).
+ * Trace context: W3C Trace Context level 1 (`traceparent`). A request that came with a valid one is
+ * answered with `traceresponse`, as drafted for level 2: the same format, with our span as the id,
+ * so that the caller can find it. Each request's line in the log has `trace_id` and `span_id`.
  */
 #ifndef HEARTH_TELEMETRY_H
 #define HEARTH_TELEMETRY_H
@@ -135,7 +137,8 @@ enum { TRACE_HEADER_SIZE = sizeof "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716
  * false; sampled, since every request is logged). Ids come from getrandom-seeded state, one per
  * thread, seeded anew in a forked child. */
 bool trace_begin(struct trace_context *trace, struct view traceparent);
-/* The header to send on: our span as the parent. */
+/* The header to send on, with our span as the parent; and the value of the answer's traceresponse,
+ * with our span as the one that answered. */
 void trace_format(const struct trace_context *trace, char text[TRACE_HEADER_SIZE]);
 /* 16 hex digits, unique enough for a request id. */
 void trace_random_id(char text[17]);

@@ -123,11 +123,12 @@ static enum hearth_error own_headers(const struct request *request, struct respo
         {{"Access-Control-Allow-Origin", 27}, {"https://upstream", 16}},
         {{"Access-Control-Allow-Credentials", 32}, {"true", 4}},
         {{"X-Kept-Header", 13}, {"kept", 4}},
+        {{"TraceResponse", 13}, {"the upstream's", 14}},
     };
     (void)request;
     (void)state;
     enum hearth_error result = HEARTH_OK;
-    for (size_t i = 0; i < 5 && result == HEARTH_OK; i++)
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0] && result == HEARTH_OK; i++)
         result = response_add_header(response, headers[i].name, headers[i].value);
     return result;
 }
