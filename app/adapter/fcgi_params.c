@@ -5,27 +5,19 @@
  * well; their HTTP_ twins, which some fronts send too, do not, so that neither header comes twice.
  * HTTP_PROXY is dropped, since programs take it for their own configuration (httpoxy).
  *
- * A front that overwrites X-Forwarded-For and its like sends them once. Two of one name mean that a
- * client's own got through beside the front's, and none can be believed: all of that name go.
+ * A header that comes twice is handed on twice, X-Forwarded-For and its like above all: the core
+ * believes none that came twice, and must see that they came, since whoever is spoken for is not on
+ * this machine. The shipped configurations of the fronts take such headers away and say in
+ * HEARTH_FORWARDED that there were some.
+ *
+ * Parameters that decide about trust and are no headers count only when they come once.
  */
 #include "app/adapter/fcgi_params.h"
 
 #include <string.h>
 
-/* What decides about trust: headers first, then parameters that are none. */
-enum trusted {
-    TRUSTED_FORWARDED_FOR,
-    TRUSTED_FORWARDED_PROTO,
-    TRUSTED_FORWARDED_HOST,
-    TRUSTED_FORWARDED,
-    TRUSTED_REAL_IP,
-    TRUSTED_REQUEST_ID,
-    TRUSTED_HEADER_COUNT,
-    TRUSTED_REMOTE_ADDR = TRUSTED_HEADER_COUNT,
-    TRUSTED_HTTPS,
-    TRUSTED_REQUEST_SCHEME,
-    TRUSTED_COUNT
-};
+/* What decides about trust; each counts only when it comes once. */
+enum trusted { TRUSTED_REMOTE_ADDR, TRUSTED_HTTPS, TRUSTED_REQUEST_SCHEME, TRUSTED_COUNT };
 
 /* With their lengths: they are compared with every parameter of every request. */
 #define NAME(text)                                                                                 \
@@ -34,12 +26,6 @@ enum trusted {
     }
 
 static const struct view trusted_names[TRUSTED_COUNT] = {
-    [TRUSTED_FORWARDED_FOR] = NAME("x-forwarded-for"),
-    [TRUSTED_FORWARDED_PROTO] = NAME("x-forwarded-proto"),
-    [TRUSTED_FORWARDED_HOST] = NAME("x-forwarded-host"),
-    [TRUSTED_FORWARDED] = NAME("forwarded"),
-    [TRUSTED_REAL_IP] = NAME("x-real-ip"),
-    [TRUSTED_REQUEST_ID] = NAME("x-request-id"),
     [TRUSTED_REMOTE_ADDR] = NAME("REMOTE_ADDR"),
     [TRUSTED_HTTPS] = NAME("HTTPS"),
     [TRUSTED_REQUEST_SCHEME] = NAME("REQUEST_SCHEME"),
@@ -77,10 +63,9 @@ static void add_header(struct reader *reader, struct view name, struct view valu
     headers->items[headers->count++] = (struct pair){name, value};
 }
 
-static void note_trusted(struct reader *reader, struct view name, struct view value, size_t first,
-                         size_t end)
+static void note_trusted(struct reader *reader, struct view name, struct view value)
 {
-    for (size_t i = first; i < end; i++) {
+    for (size_t i = 0; i < TRUSTED_COUNT; i++) {
         if (view_equal(name, trusted_names[i])) {
             reader->trusted[i] = value;
             reader->trusted_seen[i]++;
@@ -112,7 +97,6 @@ static void read_header(struct reader *reader, char *text, size_t length, struct
         reader->http_content_type = value;
         return;
     }
-    note_trusted(reader, name, value, 0, TRUSTED_HEADER_COUNT);
     add_header(reader, name, value);
 }
 
@@ -126,23 +110,6 @@ static void read_content_length(struct reader *reader, struct view value)
         reader->params->declared_bytes = (int64_t)bytes;
     }
     add_header(reader, VIEW("content-length"), value);
-}
-
-static void drop_doubtful_headers(struct reader *reader)
-{
-    struct pairs *headers = &reader->params->input.headers;
-    size_t kept = 0;
-    for (size_t i = 0; i < headers->count; i++) {
-        bool doubtful = false;
-        for (size_t j = 0; j < TRUSTED_HEADER_COUNT; j++) {
-            doubtful |=
-                reader->trusted_seen[j] > 1 && view_equal(headers->items[i].name, trusted_names[j]);
-        }
-        if (!doubtful) {
-            headers->items[kept++] = headers->items[i];
-        }
-    }
-    headers->count = kept;
 }
 
 /* ---- Everything else ---- */
@@ -164,8 +131,10 @@ static void read_parameter(struct reader *reader, char *text)
             reader->has_content_type = true;
             add_header(reader, VIEW("content-type"), value);
         }
+    } else if (view_equal(name, VIEW("HEARTH_FORWARDED"))) {
+        reader->params->input.forwarded |= value.length > 0;
     } else {
-        note_trusted(reader, name, value, TRUSTED_HEADER_COUNT, TRUSTED_COUNT);
+        note_trusted(reader, name, value);
         for (size_t i = 0; i < KNOWN_COUNT; i++) {
             if (!reader->known[i].data && view_equal(name, known_names[i])) {
                 reader->known[i] = value;
@@ -263,7 +232,6 @@ enum hearth_error fcgi_params_read(struct arena *arena, char **parameters,
     if (!reader.has_content_type && reader.http_content_type.length > 0) {
         add_header(&reader, VIEW("content-type"), reader.http_content_type);
     }
-    drop_doubtful_headers(&reader);
     params->input.method = reader.known[KNOWN_METHOD];
     params->input.peer_address = trusted_value(&reader, TRUSTED_REMOTE_ADDR);
     params->input.scheme = read_scheme(&reader);

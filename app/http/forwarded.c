@@ -198,9 +198,10 @@ static bool elements_are_loopback(struct view text)
 
 /* Loopback opens doors (see /metrics), so one foreign hop anywhere closes them: a tunnel on this
  * machine, trusted or not, forwards the world's requests from 127.0.0.1. */
-static bool chain_is_loopback(const struct request *request, const struct known_headers *known)
+static bool chain_is_loopback(const struct request *request, const struct request_input *input,
+                              const struct known_headers *known)
 {
-    if (!address_text_is_loopback(request->client_address))
+    if (input->forwarded || !address_text_is_loopback(request->client_address))
         return false;
     if (!came(known, KNOWN_X_FORWARDED_FOR) && !came(known, KNOWN_FORWARDED))
         return true;
@@ -244,5 +245,5 @@ void forwarded_resolve(struct request *request, const struct request_input *inpu
         struct claim claim = choose_claim(input, trusted, known);
         believe(request, input, &claim);
     }
-    request->client_is_loopback = chain_is_loopback(request, known);
+    request->client_is_loopback = chain_is_loopback(request, input, known);
 }

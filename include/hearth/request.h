@@ -91,6 +91,8 @@ struct request_input {
     struct pairs headers;     /* Content-Type and Content-Length included. */
     struct view peer_address; /* The address the front saw; without port; may be empty. */
     struct view scheme;       /* As the front says; empty = http. */
+    bool forwarded;           /* The front took forwarding headers away: the peer speaks for
+                                 somebody else, who is not believed to be on this machine. */
     struct body_source *body; /* NULL = no body. */
     int64_t deadline_ns;      /* Monotonic; 0 = request_limits.timeout_ms from now. */
 };

@@ -14,7 +14,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support.fronts import FRONTS, Front  # noqa: E402
 from support.pool import TEST_PROGRAM, Pool, wait_until_whole  # noqa: E402
-from support.tap import directory, equal, eventually, full, main, skip, test  # noqa: E402
+from support.tap import Skip, directory, equal, eventually, full, main, skip, test  # noqa: E402
 
 
 def behind(name, **config):
@@ -51,6 +51,26 @@ class Wrk:
         text = self.process.communicate()[0]
         problems = re.findall(r"(?:Socket errors|Non-2xx).*", text)
         return int(re.search(r"(\d+) requests in", text).group(1)), problems
+
+
+@test
+def whoever_comes_through_a_tunnel_to_a_front_is_not_on_this_machine():
+    ran = 0
+    for name in FRONTS:
+        p = Pool().start()
+        try:
+            front = Front(name, p.socket, directory()).start()
+        except Skip:
+            continue
+        equal(ask(front, "GET", "/metrics")[0].status, 200, name)
+        for headers in ({"X-Forwarded-For": "203.0.113.9"}, {"Forwarded": "for=203.0.113.9"},
+                        {"X-Real-IP": "203.0.113.9"}):
+            equal(ask(front, "GET", "/metrics", headers=headers)[0].status, 401, (name, headers))
+        front.stop()
+        p.stop()
+        ran += 1
+    if not ran:
+        skip("no web server is installed")
 
 
 @test

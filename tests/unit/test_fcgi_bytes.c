@@ -176,14 +176,29 @@ static void a_length_that_is_not_known_is_no_header(void **state)
 static void two_of_a_trusted_name_are_none(void **state)
 {
     const struct request_input *input =
-        read_all(*state, (const char *[]){"HTTP_X_REAL_IP=1", "HTTP_X_OTHER=2", "HTTP_x_real_IP=3",
-                                          "REMOTE_ADDR=4", "HTTPS=on", "REMOTE_ADDR=4", "HTTPS=on",
+        read_all(*state, (const char *[]){"REMOTE_ADDR=4", "HTTPS=on", "REMOTE_ADDR=4", "HTTPS=on",
                                           "REQUEST_SCHEME=http", NULL});
-    assert_headers(input, (const char *[]){"x-other", "2", NULL});
     assert_view(input->peer_address, "");
     assert_view(input->scheme, "http");
     assert_view(read_all(*state, (const char *[]){"HTTPS=on", "REQUEST_SCHEME=http", NULL})->scheme,
                 "https");
+}
+
+static void forwarding_headers_that_come_twice_are_seen_to_come(void **state)
+{
+    const struct request_input *input =
+        read_all(*state, (const char *[]){"HTTP_X_FORWARDED_FOR=1", "HTTP_x_forwarded_FOR=2",
+                                          "HTTP_FORWARDED=3", "HTTP_FORWARDED=3", NULL});
+    assert_headers(input, (const char *[]){"x-forwarded-for", "1", "x-forwarded-for", "2",
+                                           "forwarded", "3", "forwarded", "3", NULL});
+}
+
+static void a_front_can_say_that_it_took_forwarding_headers_away(void **state)
+{
+    struct texts *texts = *state;
+    assert_true(read_all(texts, (const char *[]){"HEARTH_FORWARDED=1", NULL})->forwarded);
+    assert_false(read_all(texts, (const char *[]){"HEARTH_FORWARDED=", NULL})->forwarded);
+    assert_false(read_all(texts, (const char *[]){"HTTP_HEARTH_FORWARDED=1", NULL})->forwarded);
 }
 
 static void the_target_is_put_together_when_the_front_does_not_say_it(void **state)
@@ -225,6 +240,10 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_length_that_is_not_known_is_no_header, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_of_a_trusted_name_are_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(forwarding_headers_that_come_twice_are_seen_to_come, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_front_can_say_that_it_took_forwarding_headers_away,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_target_is_put_together_when_the_front_does_not_say_it,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_front_that_hides_breaks_is_known_by_its_name, set_up,
