@@ -61,7 +61,9 @@ static const struct config_row rows[] = {
      .maximum = 256,
      .initial = "16",
      .text = "Threads of each worker, which is how many requests it handles at once. "
-             "A connection that only waits holds none of them."},
+             "A connection that only waits holds none of them. At most half of them send answers "
+             "of any size (all readings), which go at the client's pace; more such requests are "
+             "answered 503 for the moment."},
     {.key = "pool.request_timeout_ms",
      .type = CONFIG_INTEGER,
      .minimum = 100,

@@ -250,8 +250,7 @@ static const char *const forged[] = {
     "%0a%0d%1b[2J status=999",
     "\x1b[2J\x1b]0;title\x07",
     "\t\v\b\x7f",
-    "\xc2\x9b"
-    "2J\xc2\x85",
+    "\302\2332J\302\205",
     "\xff\xfe\xc2",
     "\xe2\x80\xa8\xe2\x80\xae",
 };
