@@ -1,6 +1,9 @@
 /*
- * store_lock.c - store.lock: one keeper a store. The lock goes straight to the system: it is no
- * part of what a fault test may fail, since nothing depends on its content.
+ * store_lock.c - one keeper a store. The locks go straight to the system: they are no part of what
+ * a fault test may fail, since nothing depends on their content.
+ *
+ * The directory is locked first: whoever has it is alone, whatever became of store.lock. On a file
+ * system that cannot lock directories (NFS wants them open for writing) store.lock decides alone.
  */
 #include "handlers/sensor/store_lock.h"
 
@@ -10,12 +13,25 @@
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { HOLDER_BYTES = 256, POLL_NS = 5000000 };
 
-static bool try_lock(int file)
+/* False with EAGAIN: another one has it. */
+static bool try_lock_directory(int directory)
+{
+    int outcome;
+    do
+        outcome = flock(directory, LOCK_EX | LOCK_NB);
+    while (outcome != 0 && errno == EINTR);
+    return outcome == 0 || errno != EWOULDBLOCK;
+}
+
+static bool try_lock_file(int file)
 {
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     int outcome;
@@ -25,11 +41,60 @@ static bool try_lock(int file)
     return outcome == 0;
 }
 
+static bool try_lock(const struct store_lock *lock)
+{
+    return try_lock_directory(lock->directory) && try_lock_file(lock->file);
+}
+
+/* Who locked the directory, as the kernel has it; 0 = it does not tell. A line of /proc/locks:
+ * "12: FLOCK  ADVISORY  WRITE 4711 fe:01:131074 0 EOF" */
+static int64_t directory_holder(int directory)
+{
+    char line[256];
+    struct stat status;
+    int64_t holder = 0;
+    FILE *locks = fopen("/proc/locks", "re");
+    if (!locks || fstat(directory, &status) != 0)
+        status.st_ino = 0;
+    while (locks && holder == 0 && fgets(line, sizeof line, locks)) {
+        unsigned device_major, device_minor;
+        uint64_t inode;
+        int64_t pid;
+        int fields = sscanf(line, "%*s FLOCK %*s WRITE %" SCNd64 " %x:%x:%" SCNu64, &pid,
+                            &device_major, &device_minor, &inode);
+        if (fields == 4 && inode == status.st_ino && device_major == major(status.st_dev) &&
+            device_minor == minor(status.st_dev))
+            holder = pid;
+    }
+    if (locks)
+        fclose(locks);
+    return holder;
+}
+
+/* For one whose store.lock was removed. */
+static void describe_from_kernel(int directory, char *text, size_t size)
+{
+    int64_t pid = directory_holder(directory);
+    char path[64], program[32] = "";
+    if (pid <= 0) {
+        snprintf(text, size, "another process");
+        return;
+    }
+    snprintf(path, sizeof path, "/proc/%" PRId64 "/comm", pid);
+    FILE *file = fopen(path, "re");
+    if (!file || !fgets(program, sizeof program, file))
+        snprintf(program, sizeof program, "a process");
+    if (file)
+        fclose(file);
+    program[strcspn(program, "\n")] = '\0';
+    snprintf(text, size, "%s, pid %" PRId64, program, pid);
+}
+
 /* Who holds it, as it says itself: "hearth-fcgi, pid 123, since 2025-..." */
-static void describe_holder(int file, char *text, size_t size)
+static void describe_holder(const struct store_lock *lock, char *text, size_t size)
 {
     char content[HOLDER_BYTES + 1];
-    ssize_t got = pread(file, content, HOLDER_BYTES, 0);
+    ssize_t got = pread(lock->file, content, HOLDER_BYTES, 0);
     content[got > 0 ? got : 0] = '\0';
     struct json_object *object = json_tokener_parse(content);
     struct json_object *program, *pid, *since;
@@ -39,7 +104,7 @@ static void describe_holder(int file, char *text, size_t size)
         snprintf(text, size, "%.60s, pid %" PRId64 ", since %.40s", json_object_get_string(program),
                  json_object_get_int64(pid), json_object_get_string(since));
     else
-        snprintf(text, size, "another process");
+        describe_from_kernel(lock->directory, text, size);
     json_object_put(object);
 }
 
@@ -55,33 +120,55 @@ static void name_holder(int file, const struct clock *clock)
         errno = 0;
 }
 
+static void close_both(struct store_lock *lock)
+{
+    if (lock->file >= 0)
+        close(lock->file);
+    if (lock->directory >= 0)
+        close(lock->directory);
+    lock->file = lock->directory = -1;
+}
+
+static enum hearth_error open_both(struct store_lock *lock, const char *directory,
+                                   struct error_record *error)
+{
+    char path[4096];
+    *lock = (struct store_lock){-1, -1};
+    snprintf(path, sizeof path, "%s/store.lock", directory);
+    lock->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock->directory >= 0)
+        lock->file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    if (lock->file >= 0)
+        return HEARTH_OK;
+    int number = errno;
+    close_both(lock);
+    return error_set_internal(error, error_from_errno(number), number, "open %s: %s", path,
+                              strerror(number));
+}
+
 enum hearth_error store_lock_take(struct store_lock *lock, const char *directory,
                                   const struct clock *clock, store_lock_wait_fn *wait,
                                   void *context, struct error_record *error)
 {
-    char path[4096], holder[HOLDER_BYTES];
-    lock->file = -1;
-    snprintf(path, sizeof path, "%s/store.lock", directory);
-    int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (file < 0)
-        return error_set_internal(error, error_from_errno(errno), errno, "open %s: %s", path,
-                                  strerror(errno));
-    while (!try_lock(file)) {
+    char holder[HOLDER_BYTES];
+    enum hearth_error code = open_both(lock, directory, error);
+    if (code != HEARTH_OK)
+        return code;
+    while (!try_lock(lock)) {
         int number = errno;
         bool held = number == EAGAIN || number == EACCES;
         if (held && wait && wait(context)) {
             nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
             continue;
         }
-        describe_holder(file, holder, sizeof holder);
-        close(file);
+        describe_holder(lock, holder, sizeof holder);
+        close_both(lock);
         if (!held)
-            return error_set_internal(error, HEARTH_IO, number, "lock %s: %s", path,
+            return error_set_internal(error, HEARTH_IO, number, "lock %s/store.lock: %s", directory,
                                       strerror(number));
         return error_set_internal(error, HEARTH_LOCKED, 0, "locked by %s: %s", holder, directory);
     }
-    name_holder(file, clock);
-    lock->file = file;
+    name_holder(lock->file, clock);
     return HEARTH_OK;
 }
 
@@ -89,11 +176,11 @@ void store_lock_release(struct store_lock *lock)
 {
     if (lock->file < 0)
         return;
-    /* Nobody shall read the name of one that has gone. The lock is given back by word, since a
-     * child that was forked meanwhile may still have the file open. */
+    /* Nobody shall read the name of one that has gone. The locks are given back by word, since a
+     * child that was forked meanwhile may still have them open. */
     struct flock whole = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
-    if (ftruncate(lock->file, 0) != 0 || fcntl(lock->file, F_OFD_SETLK, &whole) != 0)
+    if (ftruncate(lock->file, 0) != 0 || fcntl(lock->file, F_OFD_SETLK, &whole) != 0 ||
+        flock(lock->directory, LOCK_UN) != 0)
         errno = 0;
-    close(lock->file);
-    lock->file = -1;
+    close_both(lock);
 }

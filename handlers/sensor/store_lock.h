@@ -1,10 +1,13 @@
 /*
- * store_lock.h - store.lock: one keeper a store.
+ * store_lock.h - one keeper a store.
  *
- * An open-file-description lock (fcntl(2), F_OFD_SETLK) on STORE/store.lock, held for the keeper's
- * life; the kernel takes it away with the process, however that ends. The file's content names the
- * holder, one JSON object: {"program":"hearth-fcgi","pid":123,"since":"2025-09-14T18:04:51.000Z"}.
- * It counts only while the lock is held. The file is never removed.
+ * Two locks, held for the keeper's life; the kernel takes them away with the process, however that
+ * ends: flock(2) on the store's directory, which nobody removes by mistake while it holds the
+ * readings, and an open-file-description lock (fcntl(2), F_OFD_SETLK) on STORE/store.lock. That
+ * file's content names the holder, one JSON object:
+ * {"program":"hearth-fcgi","pid":123,"since":"2025-09-14T18:04:51.000Z"}. It counts only while the
+ * locks are held. The file is never removed; when somebody else removes it, the directory stays
+ * locked, and the kernel says by whom.
  */
 #ifndef HEARTH_SENSOR_STORE_LOCK_H
 #define HEARTH_SENSOR_STORE_LOCK_H
@@ -13,7 +16,8 @@
 #include "hearth/clock.h"
 
 struct store_lock {
-    int file; /* -1 = not held */
+    int file;      /* store.lock; -1 = not held */
+    int directory; /* counts only while `file` is held */
 };
 
 /* May the wait go on? Asked every few milliseconds while another process holds the lock. */

@@ -15,7 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "handlers/sensor/live_directory.h"
+#include "handlers/sensor/live_records.h"
+#include "handlers/sensor/live_span.h"
 #include "handlers/sensor/store_lock.h"
 
 static int setup(void **state)
@@ -85,6 +86,57 @@ static void other_names_are_no_live_files(void **state)
         if (live_name_parse(others[i], &parsed))
             fail_msg("%s was taken for a live file", others[i]);
     }
+}
+
+/* ---- What readers go by ---- */
+
+static void a_file_not_yet_published_is_not_read(void **state)
+{
+    struct live_case *test = *state;
+    struct live_published published = {0};
+    struct live_spans spans;
+    struct record record = live_reading(1);
+    for (int i = 1; i <= 4; i++) {
+        char name[32];
+        snprintf(name, sizeof name, i == 2 ? "%08d.poisoned-0.bin" : "%08d.bin", i);
+        live_file_write(test, name, &record, sizeof record);
+    }
+    assert_int_equal(
+        live_spans_list(&file_system, test->options.directory, &published, &spans, NULL),
+        HEARTH_UNAVAILABLE);
+    live_publish(&published, &(struct live_state){.sequence = 3, .synced_bytes = RECORD_BYTES});
+    assert_int_equal(
+        live_spans_list(&file_system, test->options.directory, &published, &spans, NULL),
+        HEARTH_OK);
+    static const int64_t expected[] = {LIVE_SPAN_TO_END, 0, RECORD_BYTES};
+    assert_int_equal(spans.count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(spans.spans[i].name.sequence, i + 1);
+        assert_int_equal(spans.spans[i].bytes, expected[i]);
+    }
+    live_spans_clean(&spans);
+}
+
+static void a_slot_written_again_is_read_again(void **state)
+{
+    struct live_case *test = *state;
+    struct live_records records;
+    struct record slots[10];
+    for (int i = 0; i < 10; i++)
+        slots[i] = live_reading(i);
+    live_file_write(test, "00000001.bin", slots, sizeof slots);
+    live_records_init(&records, &file_system, test->options.directory);
+    assert_int_equal(live_records_add(&records, &(struct live_name){.sequence = 1}, 10, NULL),
+                     HEARTH_OK);
+    assert_memory_equal(live_records_at(&records, 9), &slots[9], sizeof slots[9]);
+    live_records_resize_last(&records, 5); /* cut */
+    slots[9] = live_reading(77);
+    records.batch = &slots[5];
+    assert_memory_equal(live_records_at(&records, 9), &slots[9], sizeof slots[9]);
+    live_file_write(test, "00000001.bin", slots, sizeof slots);
+    live_records_resize_last(&records, 10); /* and appended to */
+    assert_memory_equal(live_records_at(&records, 9), &slots[9], sizeof slots[9]);
+    live_records_clean(&records);
 }
 
 /* ---- Appending and rolling ---- */
@@ -410,6 +462,25 @@ static void the_second_keeper_is_told_who_holds_the_store(void **state)
     store->free(store);
 }
 
+static void without_its_lock_file_a_store_is_still_locked(void **state)
+{
+    struct live_case *test = *state;
+    struct error_record error = {0};
+    char path[4096], expected[64];
+    struct reading_store *store = live_case_open(test);
+    snprintf(path, sizeof path, "%s/store.lock", test->options.directory);
+    for (int i = 0; i < 2; i++) { /* the second time the file stands again, empty */
+        assert_int_equal(i == 0 ? unlink(path) : access(path, F_OK), 0);
+        assert_null(embedded_store_local_with(&test->options, &error));
+        assert_int_equal(error.code, HEARTH_LOCKED);
+        snprintf(expected, sizeof expected, "locked by test_live_file, pid %ld: ", (long)getpid());
+        assert_non_null(strstr(error.detail, expected));
+    }
+    store->free(store);
+    store = live_case_open(test);
+    store->free(store);
+}
+
 static void the_lock_goes_with_a_killed_process(void **state)
 {
     struct live_case *test = *state;
@@ -467,6 +538,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_of_live_files_come_back_as_they_went),
         cmocka_unit_test(other_names_are_no_live_files),
+        LIVE_STORY(a_file_not_yet_published_is_not_read),
+        LIVE_STORY(a_slot_written_again_is_read_again),
         LIVE_STORY(a_reading_is_twelve_bytes_in_the_first_file),
         LIVE_STORY(an_empty_store_makes_no_live_file),
         LIVE_STORY(a_batch_is_synced_once),
@@ -480,6 +553,7 @@ int main(void)
         LIVE_STORY(a_full_disk_is_told_and_goes_away_by_itself),
         LIVE_STORY(a_full_disk_does_not_keep_a_store_from_opening),
         LIVE_STORY(the_second_keeper_is_told_who_holds_the_store),
+        LIVE_STORY(without_its_lock_file_a_store_is_still_locked),
         LIVE_STORY(the_lock_goes_with_a_killed_process),
         LIVE_STORY(a_lock_is_waited_for_as_long_as_its_taker_wants),
     };
