@@ -6,9 +6,9 @@
  * bounds how far anyone needs to look; it is raised before a slot is claimed for the first time.
  *
  * All atomics are sequentially consistent. Two pairs depend on it: a submitter raises `doorbell`
- * and then reads `sleeping`, the keeper sets `sleeping` and then reads `doorbell`; whoever frees a
- * slot clears its word and then reads `free_waiters`, a waiter counts itself there and then looks
- * at the words.
+ * and then reads `sleeping`, the keeper sets `sleeping` and then has the kernel compare `doorbell`;
+ * whoever frees a slot clears its word and then reads `free_waiters`, a waiter counts itself there
+ * and then looks at the words.
  */
 #include "handlers/sensor/slots.h"
 
@@ -428,8 +428,7 @@ uint32_t slots_rings(const struct slots *slots)
 void slots_sleep(struct slots *slots, uint32_t rings, int64_t milliseconds)
 {
     atomic_store(&slots->sleeping, 1);
-    if (atomic_load(&slots->doorbell) == rings)
-        futex_wait(&slots->doorbell, rings, milliseconds * MS_NS);
+    futex_wait(&slots->doorbell, rings, milliseconds * MS_NS); /* compares once more */
     atomic_store(&slots->sleeping, 0);
 }
 
@@ -471,6 +470,12 @@ void slots_worker_ended(struct slots *slots, int64_t pid)
                 break;
         }
     }
+}
+
+void slots_forget_hints(struct slots *slots)
+{
+    for (size_t i = 0; i < bitmap_words(slots->count); i++)
+        atomic_store(&slots->submitted[i], 0);
 }
 
 size_t slots_in_use(const struct slots *slots)

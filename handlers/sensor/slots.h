@@ -122,7 +122,11 @@ void slots_ring(struct slots *slots);
 void slots_keeper_died(struct slots *slots);
 void slots_worker_ended(struct slots *slots, int64_t pid);
 
-/* For tests: how many slots are not free. */
+/* ---- For tests ---- */
+
+/* How many slots are not free. */
 size_t slots_in_use(const struct slots *slots);
+/* As if a keeper had died after it cleared the bits and before it took a slot. */
+void slots_forget_hints(struct slots *slots);
 
 #endif

@@ -253,6 +253,18 @@ static void a_successor_answers_for_its_predecessor_when_the_master_is_late(void
     assert_int_equal(wait_for(slots, submitted, 10000), HEARTH_OK);
 }
 
+static void what_a_dead_keeper_had_seen_and_not_taken_is_served_by_the_next(void **state)
+{
+    struct slots *slots = *state;
+    int taken[SLOTS];
+    slots_keeper_begin(slots, 0x1FFFFF);
+    int slot = submit(slots, WORKER);
+    slots_forget_hints(slots);
+    assert_int_equal(slots_gather(slots, taken, SLOTS), 0);
+    slots_keeper_begin(slots, 0x1FFFFE);
+    assert_int_equal(gather_one(slots), slot);
+}
+
 static void the_masters_word_does_not_reach_a_living_successor(void **state)
 {
     struct slots *slots = *state;
@@ -464,6 +476,7 @@ int main(void)
         SLOT_STORY(a_dead_keepers_waiters_are_told),
         SLOT_STORY(while_a_keeper_is_dead_one_waits_for_a_moment_only),
         SLOT_STORY(a_successor_answers_for_its_predecessor_when_the_master_is_late),
+        SLOT_STORY(what_a_dead_keeper_had_seen_and_not_taken_is_served_by_the_next),
         SLOT_STORY(the_masters_word_does_not_reach_a_living_successor),
         SLOT_STORY(a_late_answer_of_a_keeper_taken_for_dead_is_ignored),
         SLOT_STORY(at_a_handover_what_waits_goes_on_waiting),

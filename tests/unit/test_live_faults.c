@@ -363,6 +363,40 @@ static void the_keeper_may_die_after_a_failed_sync(void **state)
     assert_true(deaths > 80);
 }
 
+/* Dead before the file had its name: the successor knows, and does not sync it again. */
+static void what_a_dead_keeper_poisoned_is_not_synced_by_its_successor(void **state)
+{
+    struct run run;
+    (void)state;
+    run_init(&run);
+    struct live_store *live = open_patiently(&run);
+    append_some(&run, live, 0);
+    run.live.faults.kind = FAULT_ERRNO;
+    run.live.faults.number = EIO;
+    run.live.faults.fail_at = run.live.faults.calls + 2;  /* write, sync */
+    run.live.faults.death_at = run.live.faults.calls + 3; /* rename */
+    pid_t child = fork();
+    if (child == 0) {
+        struct record record = live_reading(PER_APPEND);
+        live_store_commit(live, &(struct live_entry){.records = &record, .record_count = 1}, 1);
+        _exit(7);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(WEXITSTATUS(status), 0);
+    live_store_close(live);
+    run.live.faults.death_at = 0;
+    run.live.faults.fail_at = 0;
+    assert_true(live_file_exists(&run.live, "00000001.bin"));
+    int syncs = run.live.faults.syncs;
+    live = open_patiently(&run);
+    assert_int_equal(run.live.faults.syncs, syncs);
+    assert_true(live_file_exists(&run.live, "00000001.poisoned-36.bin"));
+    live_store_close(live);
+    expect_promises_kept(&run);
+    run_clean(&run);
+}
+
 /* ---- A disk that stays full ---- */
 
 static void a_disk_may_be_full_from_any_append_to_any_other(void **state)
@@ -401,6 +435,7 @@ int main(void)
         cmocka_unit_test(the_keeper_may_die_at_any_call),
         cmocka_unit_test(the_pool_may_die_at_any_call),
         cmocka_unit_test(the_keeper_may_die_after_a_failed_sync),
+        cmocka_unit_test(what_a_dead_keeper_poisoned_is_not_synced_by_its_successor),
         cmocka_unit_test(a_disk_may_be_full_from_any_append_to_any_other),
     };
     return cmocka_run_group_tests_name("faults", tests, NULL, NULL);
