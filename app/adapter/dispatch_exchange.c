@@ -143,6 +143,8 @@ static enum hearth_error drain(struct exchange *exchange)
         if (result != HEARTH_OK)
             return result;
     }
+    if (exchange->origin->leave)
+        exchange->origin->leave(exchange->origin); /* a client that withholds it holds no thread */
     take_off_the_line(exchange);
     return HEARTH_OK;
 }

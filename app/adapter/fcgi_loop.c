@@ -11,7 +11,7 @@
  * half of one would hold the thread up to the receive time-out. Therefore the last quarter of the
  * threads, at least the last one, takes a connection only when all of its head has arrived;
  * otherwise it goes to the waiting list. While threads are plenty nobody looks, which saves a call
- * a request.
+ * a request. As many threads are kept from waiting for bodies: see fcgi_places.
  */
 #include "app/adapter/fcgi_loop.h"
 
@@ -39,7 +39,8 @@ struct fcgi_loop {
     int epoll;
     struct fcgi_watch listener, stop, timer;
     struct fcgi_waiting waiting;
-    int32_t first_scarce; /* so many threads busy, and the rest is scarce */
+    struct fcgi_places places; /* for threads that wait for a body */
+    int32_t first_scarce;      /* so many threads busy, and the rest is scarce */
     atomic_size_t connections;
     pthread_mutex_t listener_lock; /* guards `accepting` and the listener's place in the epoll */
     bool accepting;
@@ -330,6 +331,9 @@ enum hearth_error fcgi_loop_run(struct fcgi_loop *loop)
             fcgi_exchange_new(loop->options.mode, loop->options.listener, &loop->options.limits),
         .arena = arena_new(LIMIT_ARENA_BYTES),
     };
+    if (thread.exchange) {
+        fcgi_exchange_share(thread.exchange, &loop->places);
+    }
     const enum hearth_error error = thread.exchange && thread.arena ? HEARTH_OK : HEARTH_NO_MEMORY;
     while (error == HEARTH_OK && !atomic_load(&loop->stopping)) {
         struct epoll_event event;
@@ -367,6 +371,7 @@ struct fcgi_loop *fcgi_loop_new(const struct fcgi_loop_options *options, struct 
     pthread_mutex_init(&loop->all_lock, NULL);
     const size_t scarce = options->threads < 8 ? 1 : options->threads / 4;
     loop->first_scarce = (int32_t)(options->threads - scarce);
+    loop->places.limit = loop->first_scarce > 0 ? loop->first_scarce : 1;
     loop->waiting = (struct fcgi_waiting){
         .peek_bytes = options->max_head_bytes + HEAD_OVERHEAD_BYTES,
         .context = loop,

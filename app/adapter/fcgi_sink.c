@@ -9,7 +9,8 @@
  * may send the record that ends the body later, or never. What has arrived beyond it is handed on,
  * so that the reader above sees that the lengths disagree. A GET whose length was not said (nginx
  * says none) has a body only if it comes along with the head: a front that never ended the input
- * would otherwise hold a thread for the receive time-out.
+ * would otherwise hold a thread for the receive time-out. Once the answer has been given, the rest
+ * is not waited for either: a connection on which it is missing is drained without a thread.
  */
 #include "app/adapter/fcgi_sink.h"
 
@@ -229,8 +230,16 @@ static struct fcgi_sink *of_body(struct body_source *body)
     return (struct fcgi_sink *)((char *)body - offsetof(struct fcgi_sink, body));
 }
 
+static void body_leave(struct body_source *base)
+{
+    of_body(base)->body_left = true;
+}
+
 static enum fcgi_wait how_to_wait(const struct fcgi_sink *sink)
 {
+    if (sink->body_left) {
+        return FCGI_WAIT_BRIEFLY;
+    }
     if (sink->declared_bytes >= 0) {
         return sink->body_bytes < sink->declared_bytes ? FCGI_WAIT_FULLY : FCGI_WAIT_NOT;
     }
@@ -263,7 +272,7 @@ void fcgi_sink_init(struct fcgi_sink *sink, const struct fcgi_sink_options *opti
                  .finish = sink_finish,
                  .abort = sink_abort,
                  .client_gone = sink_client_gone},
-        .body = {.read = body_read_some},
+        .body = {.read = body_read_some, .leave = body_leave},
         .exchange = options->exchange,
         .clock = options->clock,
         .deadline_ns = options->deadline_ns,

@@ -59,6 +59,7 @@ struct fcgi_exchange {
     FCGX_Request request;
     enum fcgi_mode mode;
     struct fcgi_time_limits limits;
+    struct fcgi_places *places;
     bool peer_keeps;  /* the peer asked for the connection to be kept */
     bool waited;      /* for the end of the input */
     bool input_ended; /* and nothing behind the end was read */
@@ -122,6 +123,11 @@ struct fcgi_exchange *fcgi_exchange_new(enum fcgi_mode mode, int listener,
     FCGX_InitRequest(&exchange->request, mode == FCGI_MODE_ACCEPTING ? listener : -1,
                      FCGI_FAIL_ACCEPT_ON_INTR);
     return exchange;
+}
+
+void fcgi_exchange_share(struct fcgi_exchange *exchange, struct fcgi_places *places)
+{
+    exchange->places = places;
 }
 
 void fcgi_exchange_free(struct fcgi_exchange *exchange)
@@ -264,6 +270,47 @@ static bool wait_for_input(struct fcgi_exchange *exchange)
     return false;
 }
 
+static bool take_place(struct fcgi_places *places)
+{
+    if (!places || atomic_fetch_add(&places->taken, 1) < places->limit) {
+        return true;
+    }
+    atomic_fetch_sub(&places->taken, 1);
+    return false;
+}
+
+static void give_place_back(struct fcgi_places *places)
+{
+    if (places) {
+        atomic_fetch_sub(&places->taken, 1);
+    }
+}
+
+static bool places_are_taken(const struct fcgi_places *places)
+{
+    return places && atomic_load(&places->taken) >= places->limit;
+}
+
+/* The next byte, which may take the receive time-out; below zero, the end or `*error`. */
+static int wait_for_byte(struct fcgi_exchange *exchange, enum fcgi_wait wait,
+                         enum hearth_error *error)
+{
+    FCGX_Stream *in = exchange->request.in;
+    const bool waits = wait == FCGI_WAIT_FULLY && exchange->mode == FCGI_MODE_HANDED &&
+                       !input_has_arrived(exchange);
+    const bool has_place = waits && take_place(exchange->places);
+    if (waits && !has_place && !wait_for_input(exchange)) {
+        *error = HEARTH_BUSY;
+        return -1;
+    }
+    const int byte = FCGX_GetChar(in);
+    if (has_place) {
+        give_place_back(exchange->places);
+    }
+    *error = byte < 0 ? input_error(in) : HEARTH_OK;
+    return byte;
+}
+
 static bool may_read(struct fcgi_exchange *exchange, enum fcgi_wait wait)
 {
     const FCGX_Stream *in = exchange->request.in;
@@ -272,7 +319,8 @@ static bool may_read(struct fcgi_exchange *exchange, enum fcgi_wait wait)
     }
     switch (wait) {
     case FCGI_WAIT_BRIEFLY:
-        return wait_for_input(exchange);
+        return places_are_taken(exchange->places) ? input_has_arrived(exchange)
+                                                  : wait_for_input(exchange);
     case FCGI_WAIT_NOT:
         return input_has_arrived(exchange);
     case FCGI_WAIT_FULLY:
@@ -292,9 +340,10 @@ enum hearth_error fcgi_exchange_read(struct fcgi_exchange *exchange, char *to, s
     if (!may_read(exchange, wait)) {
         return HEARTH_OK;
     }
-    const int first = FCGX_GetChar(in);
+    enum hearth_error error;
+    const int first = wait_for_byte(exchange, wait, &error);
     if (first < 0) {
-        return input_error(in);
+        return error;
     }
     to[0] = (char)first;
     /* What else is in hand; asking for more would wait until all of it has come. */

@@ -18,6 +18,8 @@
 #ifndef HEARTH_FCGI_TRANSPORT_H
 #define HEARTH_FCGI_TRANSPORT_H
 
+#include <stdatomic.h>
+
 #include "hearth/base.h"
 
 /* How a worker comes by its connections. */
@@ -62,15 +64,25 @@ HEARTH_MUST_CHECK bool fcgi_exchange_begin(struct fcgi_exchange *exchange, int c
 char **fcgi_exchange_parameters(struct fcgi_exchange *exchange);
 int fcgi_exchange_connection(const struct fcgi_exchange *exchange);
 
+/* How many threads may wait for bodies at once, so that peers who withhold theirs cannot have all
+ * of them. Shared by the exchanges of a process; must outlive them. */
+struct fcgi_places {
+    atomic_int taken;
+    int limit;
+};
+/* Without it there is no limit. */
+void fcgi_exchange_share(struct fcgi_exchange *exchange, struct fcgi_places *places);
+
 /* How long a read waits for bytes that have not arrived. */
 enum fcgi_wait {
-    FCGI_WAIT_FULLY,   /* for the receive time-out; then it is an error */
+    FCGI_WAIT_FULLY,   /* for the receive time-out, then it is an error; without a place, briefly */
     FCGI_WAIT_BRIEFLY, /* as long as the end of a request takes that is sent in two pieces */
     FCGI_WAIT_NOT
 };
 
 /* Bytes of the body. `*length` = 0 is the end or, unless it waits fully, that nothing more has
- * arrived. Errors: REQUEST_TIMEOUT, CLIENT_GONE (closed, or broken records). */
+ * arrived. Errors: REQUEST_TIMEOUT, BUSY (there was no place to wait), CLIENT_GONE (closed, or
+ * broken records). */
 HEARTH_MUST_CHECK enum hearth_error fcgi_exchange_read(struct fcgi_exchange *exchange, char *to,
                                                        size_t capacity, enum fcgi_wait wait,
                                                        size_t *length);

@@ -29,6 +29,9 @@ struct body_source {
      * own time-out. Errors: HEARTH_CLIENT_GONE, HEARTH_REQUEST_TIMEOUT, HEARTH_IO. Never NULL. */
     enum hearth_error (*read)(struct body_source *source, char *to, size_t capacity,
                               size_t *length);
+    /* Optional: nobody wants what is still to come. From now on `read` hands out what has arrived,
+     * and when nothing has it says that the body is at its end. */
+    void (*leave)(struct body_source *source);
 };
 
 /* The body reader: pulls from the source, counts, and holds it against the declared length. */

@@ -216,6 +216,26 @@ def a_body_that_stalls_ends_with_the_receive_time_out():
 
 
 @test
+def clients_who_withhold_their_bodies_starve_nobody():
+    for path, status in (("/hello", 200), ("/sink", 503)):  # answered unread; wanted
+        p = pool(pool__threads=4, pool__receive_timeout_ms=6000)
+        stalled = [p.connect() for _ in range(24)]
+        for c in stalled:
+            c.send(fcgi.begin(1, True),
+                   fcgi.params(1, fcgi.cgi("POST", path, length=100)),
+                   fcgi.params(1, None), fcgi.stdin(1, b"x"))
+        time.sleep(0.3)
+        began = time.monotonic()
+        equal(p.request("GET", "/hello").status, 200)
+        equal(p.request("POST", "/echo", body=b"whole").status, 200)
+        assert time.monotonic() - began < 4.0, path
+        if status == 200:
+            equal({c.receive().status for c in stalled}, {200})
+        else:
+            equal(stalled[-1].receive().status, 503, "told to come again")
+
+
+@test
 def a_body_that_trickles_ends_with_the_deadline():
     p = pool(pool__receive_timeout_ms=1000, pool__request_timeout_ms=1500)
     began = time.monotonic()

@@ -241,7 +241,7 @@ static void a_body_that_never_ends_is_not_waited_for(void **state)
 {
     (void)state;
     struct arena *arena = arena_new(LIMIT_ARENA_BYTES);
-    struct body_source body = {trickle};
+    struct body_source body = {.read = trickle};
     struct request_input input = {.method = VIEW("POST"), .target = VIEW("/ignore"), .body = &body};
     app_handle(stories_case.app, arena, &input, &stories_case.sink.sink);
     assert_int_equal(stories_case.sink.finishes, 1);

@@ -165,7 +165,7 @@ static enum hearth_error slow_read(struct body_source *source, char *to, size_t 
 static void ask_slowly(const char *method, const char *target, const char *content, int64_t divisor)
 {
     struct slow_adapter adapter = {.divisor = divisor};
-    struct slow_body body = {.source = {slow_read}, .adapter = &adapter};
+    struct slow_body body = {.source = {.read = slow_read}, .adapter = &adapter};
     struct arena *arena = arena_new(LIMIT_ARENA_BYTES);
     test_sink_init(&adapter.sink);
     adapter.plain = adapter.sink.sink;
