@@ -67,6 +67,8 @@ static int system_status(struct file_operations *files, int file, struct file_st
     if (fstat(file, &found) != 0)
         return -1;
     status->size_bytes = (uint64_t)found.st_size;
+    status->device = found.st_dev;
+    status->inode = found.st_ino;
     status->modified_ms =
         (int64_t)found.st_mtim.tv_sec * 1000 + (int64_t)found.st_mtim.tv_nsec / 1000000;
     return 0;

@@ -22,6 +22,7 @@ typedef bool file_visit_fn(void *context, const char *name);
 struct file_status {
     uint64_t size_bytes;
     int64_t modified_ms;
+    uint64_t device, inode; /* together: which file it is */
 };
 
 struct file_operations {

@@ -170,7 +170,7 @@ static void commit_taken(struct keeper *keeper)
 
 static void run(struct keeper *keeper)
 {
-    while (!keeper->control->should_stop(keeper->control)) {
+    while (!keeper->control->should_stop(keeper->control) && !live_store_is_lost(keeper->store)) {
         uint32_t rings = slots_rings(keeper->slots);
         keeper->taken_count = slots_gather(keeper->slots, keeper->taken, GATHER_MAX);
         if (keeper->taken_count > 0) {
@@ -221,6 +221,10 @@ static enum hearth_error keep(struct keeper *keeper, const struct live_store_opt
     if (code == HEARTH_OK) {
         keeper->control->ready(keeper->control);
         run(keeper);
+        if (live_store_is_lost(keeper->store)) /* the next keeper opens what is there now */
+            code =
+                error_set_internal(error, HEARTH_UNAVAILABLE, 0,
+                                   "the readings in %s were removed or moved", options->directory);
     }
     slots_keeper_end(keeper->slots, code != HEARTH_OK);
     live_store_close(keeper->store);

@@ -27,14 +27,26 @@ static void take_name(struct live_file *live, uint64_t sequence)
     live_file_close(live);
     live->sequence = sequence;
     live->synced_bytes = 0;
-    live->poisoned = false;
+    live->poisoned = live->lost = false;
     live_path(live->store, &(struct live_name){.sequence = sequence}, live->path);
+}
+
+/* Which file it is, and how long. */
+static enum hearth_error note_identity(struct live_file *live, struct file_status *status,
+                                       struct error_record *error)
+{
+    enum hearth_error code = file_status_of(live->files, live->file, live->path, status, error);
+    if (code == HEARTH_OK) {
+        live->device = status->device;
+        live->inode = status->inode;
+    }
+    return code;
 }
 
 static enum hearth_error require_empty(struct live_file *live, struct error_record *error)
 {
     struct file_status status;
-    enum hearth_error code = file_status_of(live->files, live->file, live->path, &status, error);
+    enum hearth_error code = note_identity(live, &status, error);
     if (code == HEARTH_OK && status.size_bytes != 0)
         code = error_set_internal(error, HEARTH_CORRUPT, 0, "%s stands already", live->path);
     return code;
@@ -63,7 +75,30 @@ enum hearth_error live_file_open(struct live_file *live, uint64_t sequence, uint
     take_name(live, sequence);
     live->synced_bytes = synced_bytes;
     live->file = file_open(live->files, live->path, O_RDWR, 0, error);
-    return live->file < 0 ? error_from_errno(errno) : HEARTH_OK;
+    if (live->file < 0)
+        return error_from_errno(errno);
+    struct file_status status;
+    enum hearth_error code = note_identity(live, &status, error);
+    if (code != HEARTH_OK)
+        live_file_close(live);
+    return code;
+}
+
+enum hearth_error live_file_confirm(struct live_file *live, struct error_record *error)
+{
+    struct file_status status = {0};
+    enum hearth_error code = HEARTH_NOT_FOUND;
+    int file = file_open(live->files, live->path, O_RDONLY, 0, error);
+    if (file >= 0)
+        code = file_status_of(live->files, file, live->path, &status, error);
+    else if (errno != ENOENT)
+        code = error_from_errno(errno);
+    file_close(live->files, file);
+    bool same = status.device == live->device && status.inode == live->inode;
+    if (code != HEARTH_NOT_FOUND && (code != HEARTH_OK || same))
+        return code;
+    live->lost = true;
+    return error_set_internal(error, HEARTH_UNAVAILABLE, 0, "%s was removed or moved", live->path);
 }
 
 /* A write stopped short. With a full disk the file is good again once it is cut back. */
@@ -86,8 +121,10 @@ enum hearth_error live_file_append(struct live_file *live, const struct record *
         return code;
     }
     code = file_sync(live->files, live->file, live->path, error);
+    if (code == HEARTH_OK)
+        code = live_file_confirm(live, error);
     if (code != HEARTH_OK)
-        live->poisoned = true;
+        live->poisoned = !live->lost;
     else
         live->synced_bytes += bytes;
     return code;

@@ -3,7 +3,8 @@
  *
  * Good until a write or a sync of it fails; then it is poisoned: never written or synced again, set
  * aside under a name that says how far it is trusted. A full disk alone does not poison a file, as
- * long as it can be cut back to what was synced. One thread.
+ * long as it can be cut back to what was synced. Lost when somebody removes or moves it. One
+ * thread.
  */
 #ifndef HEARTH_SENSOR_LIVE_FILE_H
 #define HEARTH_SENSOR_LIVE_FILE_H
@@ -18,6 +19,8 @@ struct live_file {
     int file; /* -1 = not open */
     uint64_t synced_bytes;
     bool poisoned;
+    bool lost;              /* its name does not lead to it any more */
+    uint64_t device, inode; /* which file it is */
     char path[LIVE_PATH_BYTES];
 };
 
@@ -33,8 +36,13 @@ HEARTH_MUST_CHECK enum hearth_error live_file_create(struct live_file *live, uin
 HEARTH_MUST_CHECK enum hearth_error live_file_open(struct live_file *live, uint64_t sequence,
                                                    uint64_t synced_bytes,
                                                    struct error_record *error);
-/* Writes behind what is synced, and syncs. On error nothing counts: the file ends where it did, or
- * is poisoned. Errors: DISK_FULL, IO, MISUSE (poisoned or not open). */
+/* Does its name still lead to it? What is written to a removed file goes with it. Errors:
+ * UNAVAILABLE (it was removed or moved: `lost`), IO and the like. */
+HEARTH_MUST_CHECK enum hearth_error live_file_confirm(struct live_file *live,
+                                                      struct error_record *error);
+/* Writes behind what is synced, syncs, and confirms. On error nothing counts: the file ends where
+ * it did, or is poisoned, or lost. Errors: DISK_FULL, IO, UNAVAILABLE, MISUSE (poisoned or not
+ * open). */
 HEARTH_MUST_CHECK enum hearth_error live_file_append(struct live_file *live,
                                                      const struct record *records, size_t count,
                                                      struct error_record *error);

@@ -184,6 +184,10 @@ static enum hearth_error recover_files(struct opening *opening)
                                        : recover_finished(opening, name);
         store->next_sequence = name->sequence + 1;
     }
+    /* No number is used twice, even when its file was removed: readers know it by its number. */
+    if (opening->has_past && opening->past.synced_bytes > 0 &&
+        store->next_sequence <= opening->past.sequence)
+        store->next_sequence = opening->past.sequence + 1;
     if (code == HEARTH_OK && quarantine_waits(store->quarantine)) {
         code = live_recovery_commit(&opening->recovery, opening->error);
         if (code == HEARTH_DISK_FULL) /* found again when the store is opened next */

@@ -9,6 +9,9 @@
  *
  * When a write or sync fails the file is poisoned. That is published first, so that a successor
  * knows; then the file is set aside, the next one made, and the batch tried there, once.
+ *
+ * When the file's name does not lead to it any more, somebody removed or moved it: nothing is
+ * acknowledged from then on, and the store must be opened anew.
  */
 #include "handlers/sensor/live_store.h"
 
@@ -256,10 +259,17 @@ static enum hearth_error try_write(struct live_store *store, struct error_record
     return code;
 }
 
+/* What a duplicate is a duplicate of must be there, too. */
+static enum hearth_error confirm(struct live_store *store, struct error_record *error)
+{
+    bool good = store->current.file >= 0 && !store->current.poisoned;
+    return good ? live_file_confirm(&store->current, error) : HEARTH_OK;
+}
+
 static enum hearth_error write_batch(struct live_store *store, struct error_record *error)
 {
     if (store->batch_count == 0)
-        return HEARTH_OK;
+        return confirm(store, error);
     enum hearth_error code = try_write(store, error);
     if (code != HEARTH_OK && store->current.poisoned)
         code = try_write(store, error);
@@ -344,6 +354,19 @@ static void answer(struct live_store *store, struct live_entry *entries, size_t 
     log_quarantined(store, rejected);
 }
 
+bool live_store_is_lost(const struct live_store *store)
+{
+    return store->current.lost;
+}
+
+static enum hearth_error require_present(const struct live_store *store, struct error_record *error)
+{
+    if (!store->current.lost)
+        return HEARTH_OK;
+    return error_set_internal(error, HEARTH_UNAVAILABLE, 0, "%s was removed or moved",
+                              store->current.path);
+}
+
 static size_t count_records(const struct live_entry *entries, size_t count)
 {
     size_t records = 0;
@@ -357,7 +380,9 @@ void live_store_commit(struct live_store *store, struct live_entry *entries, siz
     struct error_record error = {0};
     int64_t began_ns = clock_monotonic_ns(store->options.clock);
     /* One place more: a record is copied there before it is known to be a duplicate. */
-    enum hearth_error live = reserve_batch(store, count_records(entries, count) + 1, &error);
+    enum hearth_error live = require_present(store, &error);
+    if (live == HEARTH_OK)
+        live = reserve_batch(store, count_records(entries, count) + 1, &error);
     enum hearth_error quarantined = HEARTH_OK;
     for (size_t i = 0; live == HEARTH_OK && i < count; i++)
         entries[i].outcome = take_entry(store, &entries[i]);
@@ -382,6 +407,10 @@ void live_store_commit(struct live_store *store, struct live_entry *entries, siz
 void live_store_tick(struct live_store *store)
 {
     struct error_record error = {0};
-    if (store->current.file >= 0 && !store->current.poisoned && day_is_over(store))
+    if (store->current.file < 0 || store->current.poisoned || store->current.lost)
+        return;
+    if (live_file_confirm(&store->current, &error) == HEARTH_UNAVAILABLE)
+        log_failing(store, HEARTH_UNAVAILABLE, &error);
+    else if (day_is_over(store))
         log_failing(store, next_file(store, &error), &error);
 }

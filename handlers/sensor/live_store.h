@@ -61,8 +61,13 @@ void live_store_close(struct live_store *store); /* NULL is allowed */
  * stands already, or twice in the commit, is a duplicate; a record that is none is quarantined.
  * Outcomes besides OK: DISK_FULL, IO, NO_MEMORY, UNAVAILABLE, CORRUPT. */
 void live_store_commit(struct live_store *store, struct live_entry *entries, size_t count);
-/* Finishes the file written to when its UTC day is over. Call now and then when idle. */
+/* Finishes the file written to when its UTC day is over, and looks whether it is still there. Call
+ * now and then when idle. */
 void live_store_tick(struct live_store *store);
+
+/* Files were removed or moved under it. It refuses every commit with UNAVAILABLE: what its table
+ * knows may be gone. Only opening again helps. */
+bool live_store_is_lost(const struct live_store *store);
 
 /* Of tests and logs: what is in it now. */
 void live_store_state(const struct live_store *store, struct live_state *state);
