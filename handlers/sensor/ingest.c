@@ -7,10 +7,12 @@
  * gets a 4xx for one strange reading would send it again for ever, and nothing behind it.
  */
 #include "handlers/sensor/ingest.h"
+#include "handlers/sensor/slot_text.h"
 
 enum {
-    BATCH_RECORDS = 8192, /* 96 KB a commit; a sync is paid for long before */
-    BATCH_REJECTED = 1024,
+    BATCH_RECORDS = 32 * SLOT_RECORDS, /* two full rounds of an append: 128 KB */
+    BATCH_REJECTED = 1024,             /* texts: at most 4 MB of the body */
+    FLOOD_REJECTED = 256,              /* texts of a batch, behind which reasons may mix */
     ANSWER_BYTES = 4096,
 };
 static const int64_t year_2000_ms = INT64_C(946684800000);
@@ -47,17 +49,22 @@ static void count_result(const struct ingest *ingest, const struct append_result
     metric_add(metrics->quarantined[ingest->dialect], result->quarantined);
 }
 
-enum hearth_error ingest_commit(struct ingest *ingest, const struct record *records, size_t count)
+enum hearth_error ingest_finish(struct ingest *ingest)
 {
     struct reading_store *store = ingest->sensor->store;
+    const struct record *records = (const void *)ingest->records.data;
     const struct rejected_reading *rejected = (const void *)ingest->rejected.data;
-    size_t rejected_count = ingest->rejected.length / sizeof *rejected;
+    size_t count = ingest->records.length / sizeof *records;
+    size_t texts = ingest->rejected.length / sizeof *rejected;
     struct append_result result = {.first_ms = -1, .last_ms = -1};
-    if (count == 0 && rejected_count == 0)
+    if (count == 0 && texts == 0)
         return HEARTH_OK;
-    enum hearth_error error = store->append(store, records, count, rejected, rejected_count,
+    enum hearth_error error = store->append(store, records, count, rejected, texts,
                                             ingest->deadline_ns, &result, ingest->request->error);
+    result.quarantined += ingest->rejected_count - texts; /* the store counts texts */
+    buffer_reset(&ingest->records);
     buffer_reset(&ingest->rejected);
+    ingest->rejected_count = 0;
     if (error == HEARTH_DEADLINE)
         return request_fail(ingest->request, HEARTH_UNAVAILABLE,
                             "the readings were not stored in time; send them again");
@@ -68,14 +75,6 @@ enum hearth_error ingest_commit(struct ingest *ingest, const struct record *reco
     return HEARTH_OK;
 }
 
-enum hearth_error ingest_finish(struct ingest *ingest)
-{
-    enum hearth_error error = ingest_commit(ingest, (const void *)ingest->records.data,
-                                            ingest->records.length / sizeof(struct record));
-    buffer_reset(&ingest->records);
-    return error;
-}
-
 static enum hearth_error commit_when_full(struct ingest *ingest)
 {
     bool full = ingest->records.length >= BATCH_RECORDS * sizeof(struct record) ||
@@ -83,21 +82,52 @@ static enum hearth_error commit_when_full(struct ingest *ingest)
     return full ? ingest_finish(ingest) : HEARTH_OK;
 }
 
-void ingest_note_reject(struct ingest *ingest, enum record_reject reason)
+/* The newest rejected text, when it may go on to the end of `raw`. */
+static struct rejected_reading *neighbour(const struct ingest *ingest, enum record_reject reason,
+                                          struct view raw)
 {
-    ingest->reasons[reason]++;
-    metric_add(ingest->sensor->metrics.rejected[reason], 1);
+    size_t texts = ingest->rejected.length / sizeof(struct rejected_reading);
+    if (!ingest->rejected_a_moment_ago || texts == 0)
+        return NULL;
+    struct rejected_reading *newest = (struct rejected_reading *)(void *)ingest->rejected.data;
+    newest += texts - 1;
+    bool alike = newest->reason == reason || texts > FLOOD_REJECTED;
+    size_t length = (size_t)(raw.data + raw.length - newest->raw.data);
+    return alike && length <= SLOT_TEXT_BYTES ? newest : NULL;
+}
+
+static enum hearth_error keep_rejected(struct ingest *ingest, enum record_reject reason,
+                                       struct view raw)
+{
+    const struct rejected_reading rejected = {reason, raw, sensor_dialect_name(ingest->dialect)};
+    struct rejected_reading *newest = neighbour(ingest, reason, raw);
+    if (!newest)
+        return buffer_append(&ingest->rejected,
+                             view_from((const char *)&rejected, sizeof rejected));
+    if (newest->reason != reason)
+        newest->reason = REJECT_MIXED;
+    newest->raw.length = (size_t)(raw.data + raw.length - newest->raw.data);
+    return HEARTH_OK;
 }
 
 enum hearth_error ingest_reject(struct ingest *ingest, enum record_reject reason, struct view raw)
 {
-    const struct rejected_reading rejected = {reason, raw, sensor_dialect_name(ingest->dialect)};
-    enum hearth_error error =
-        buffer_append(&ingest->rejected, view_from((const char *)&rejected, sizeof rejected));
+    enum hearth_error error = keep_rejected(ingest, reason, raw);
     if (error)
         return error;
-    ingest_note_reject(ingest, reason);
+    ingest->rejected_a_moment_ago = true;
+    ingest->rejected_count++;
+    ingest->reasons[reason]++;
+    metric_add(ingest->sensor->metrics.rejected[reason], 1);
     return commit_when_full(ingest);
+}
+
+enum hearth_error ingest_record(struct ingest *ingest, const struct record *record)
+{
+    ingest->rejected_a_moment_ago = false;
+    enum hearth_error error =
+        buffer_append(&ingest->records, view_from((const char *)record, sizeof *record));
+    return error ? error : commit_when_full(ingest);
 }
 
 enum hearth_error ingest_reading(struct ingest *ingest, struct reading *reading, struct view raw)
@@ -106,11 +136,7 @@ enum hearth_error ingest_reading(struct ingest *ingest, struct reading *reading,
     if (ingest_is_suspect(ingest, reading->time_ms))
         reading->time_quality = TIME_SUSPECT;
     enum record_reject reject = record_encode(reading, &record);
-    if (reject)
-        return ingest_reject(ingest, reject, raw);
-    enum hearth_error error =
-        buffer_append(&ingest->records, view_from((const char *)&record, sizeof record));
-    return error ? error : commit_when_full(ingest);
+    return reject ? ingest_reject(ingest, reject, raw) : ingest_record(ingest, &record);
 }
 
 /* ---- The answer ---- */
@@ -186,7 +212,7 @@ static enum hearth_error ingest_body(struct ingest *ingest, struct buffer *body)
         return request_fail(ingest->request, HEARTH_BAD_BODY, "the body is empty");
     if (is_media_type(content_type, "application/octet-stream")) {
         ingest->dialect = DIALECT_BINARY;
-        return ingest_binary(ingest, body);
+        return ingest_binary(ingest, buffer_view(body));
     }
     ingest->dialect = DIALECT_JSON;
     if (says_lines(content_type) || ingest_looks_like_lines(ingest, buffer_view(body)))

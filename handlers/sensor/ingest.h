@@ -19,8 +19,10 @@ struct ingest {
     int64_t now_ms;      /* of receipt */
     int64_t deadline_ns; /* for the store */
 
-    struct buffer records;  /* struct record */
-    struct buffer rejected; /* struct rejected_reading */
+    struct buffer records;      /* struct record */
+    struct buffer rejected;     /* struct rejected_reading, each of one or more side by side */
+    uint64_t rejected_count;    /* readings in `rejected` */
+    bool rejected_a_moment_ago; /* and nothing was taken since */
 
     struct append_result total;
     uint64_t reasons[REJECT_COUNT];
@@ -29,23 +31,22 @@ struct ingest {
 
 /* Dialects. The body must live, unchanged by others, until they return. Errors: BAD_BODY (nothing
  * of it was stored), what the store says, NO_MEMORY. */
-HEARTH_MUST_CHECK enum hearth_error ingest_binary(struct ingest *ingest, struct buffer *body);
+HEARTH_MUST_CHECK enum hearth_error ingest_binary(struct ingest *ingest, struct view body);
 HEARTH_MUST_CHECK enum hearth_error ingest_json_document(struct ingest *ingest, struct view body);
 HEARTH_MUST_CHECK enum hearth_error ingest_json_lines(struct ingest *ingest, struct view body);
 /* Several lines of which the first that is not blank is an object by itself? */
 bool ingest_looks_like_lines(const struct ingest *ingest, struct view body);
 
-/* For the dialects. A reading that is no record is quarantined as `raw`, which must live as long as
- * the body. Errors: what the store says, NO_MEMORY. */
+/* For the dialects, in the body's order. A reading that is no record is quarantined as `raw`, a
+ * part of the body. Rejected neighbours of one reason are kept as one text, with what stands
+ * between them, up to what fits one entry of the quarantine: a body of junk takes about the room on
+ * the disk that it took on the line. Errors: what the store says, NO_MEMORY. */
 HEARTH_MUST_CHECK enum hearth_error ingest_reading(struct ingest *ingest, struct reading *reading,
                                                    struct view raw);
+HEARTH_MUST_CHECK enum hearth_error ingest_record(struct ingest *ingest,
+                                                  const struct record *record);
 HEARTH_MUST_CHECK enum hearth_error ingest_reject(struct ingest *ingest, enum record_reject reason,
                                                   struct view raw);
-/* Counts a record that the store will quarantine by itself. */
-void ingest_note_reject(struct ingest *ingest, enum record_reject reason);
-/* Hands `count` records and what was gathered of rejected ones to the store. */
-HEARTH_MUST_CHECK enum hearth_error ingest_commit(struct ingest *ingest,
-                                                  const struct record *records, size_t count);
 /* The last batch. */
 HEARTH_MUST_CHECK enum hearth_error ingest_finish(struct ingest *ingest);
 /* Before 2000, or further ahead of receipt than sensor.future_tolerance_s. */

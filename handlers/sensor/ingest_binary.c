@@ -1,10 +1,9 @@
 /*
  * ingest_binary.c - readings as records: n x 12 bytes, in the format of hearth/reading_store.h.
  *
- * The bytes travel as they are; the store quarantines the records that are none. One thing is
- * decided here, on receipt: a time that cannot be right makes a reading suspect, whatever its
- * sender thought of it. That changes nothing about which reading it is, as time quality is no part
- * of a reading's identity.
+ * The bytes travel as they are, but for one thing that is decided on receipt: a time that cannot be
+ * right makes a reading suspect, whatever its sender thought of it. That changes nothing about
+ * which reading it is, as time quality is no part of a reading's identity.
  */
 #include "handlers/sensor/ingest.h"
 
@@ -19,19 +18,22 @@ static enum record_reject judge(const struct ingest *ingest, struct record *reco
     return record_encode(&reading, record);
 }
 
-enum hearth_error ingest_binary(struct ingest *ingest, struct buffer *body)
+enum hearth_error ingest_binary(struct ingest *ingest, struct view body)
 {
-    struct record *records = (void *)body->data;
-    size_t count = body->length / RECORD_BYTES;
-    if (body->length % RECORD_BYTES != 0)
+    const struct record *records = (const void *)body.data;
+    size_t count = body.length / RECORD_BYTES;
+    if (body.length % RECORD_BYTES != 0)
         return request_fail(ingest->request, HEARTH_BAD_BODY,
                             "%zu bytes are not a whole number of %d-byte records; nothing was "
                             "stored",
-                            body->length, RECORD_BYTES);
-    for (size_t i = 0; i < count; i++) {
-        enum record_reject reject = judge(ingest, &records[i]);
-        if (reject)
-            ingest_note_reject(ingest, reject);
+                            body.length, RECORD_BYTES);
+    enum hearth_error error = HEARTH_OK;
+    for (size_t i = 0; !error && i < count; i++) {
+        struct record record = records[i];
+        enum record_reject reject = judge(ingest, &record);
+        error = reject ? ingest_reject(ingest, reject,
+                                       view_from((const char *)&records[i], RECORD_BYTES))
+                       : ingest_record(ingest, &record);
     }
-    return ingest_commit(ingest, records, count);
+    return error;
 }

@@ -2,142 +2,89 @@
  * ingest_json.c - readings as JSON: one object, an array of them, or one a line (NDJSON).
  *
  * The text goes through json-c one value at a time, so that a large array is never a tree in
- * memory. json-c 0.16 takes some things for JSON that are not, even in its strict mode (NaN,
- * Infinity, 'a', raw control bytes, "1."); a scan of the text finds those first.
+ * memory. A scan finds where a value ends, and goes before json-c: what is larger
+ * than a reading may be (LIMIT_READING_BYTES and the like) is quarantined without being parsed.
  *
  * A document that is not JSON is refused, and nothing of it is stored: an array is therefore read
  * twice, once to see that it ends well. Of lines, each stands for itself: a bad one is quarantined.
  */
 #include "handlers/sensor/ingest.h"
-
-#include <string.h>
+#include "handlers/sensor/ingest_json_scan.h"
+#include "hearth/limits.h"
 
 /* ---- JSON text ---- */
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static void skip_space(struct view *text)
-{
-    size_t length = 0;
-    while (length < text->length && is_space(text->data[length]))
-        length++;
-    *text = view_skip(*text, length);
-}
-
-static bool is_digit_at(struct view text, size_t at)
-{
-    return at < text.length && text.data[at] >= '0' && text.data[at] <= '9';
-}
-
-static size_t skip_digits(struct view text, size_t at)
-{
-    while (is_digit_at(text, at))
-        at++;
-    return at;
-}
-
-/* Behind the number that begins at `at`, or SIZE_MAX (RFC 8259 section 6). */
-static size_t skip_number(struct view text, size_t at)
-{
-    size_t begin = at += text.data[at] == '-' ? 1 : 0;
-    bool zero = at < text.length && text.data[at] == '0';
-    at = skip_digits(text, at);
-    if (at == begin || (zero && at > begin + 1))
-        return SIZE_MAX;
-    if (at < text.length && text.data[at] == '.') {
-        if (!is_digit_at(text, at + 1))
-            return SIZE_MAX;
-        at = skip_digits(text, at + 1);
-    }
-    if (at < text.length && (text.data[at] == 'e' || text.data[at] == 'E')) {
-        at++;
-        if (at < text.length && (text.data[at] == '+' || text.data[at] == '-'))
-            at++;
-        return is_digit_at(text, at) ? skip_digits(text, at) : SIZE_MAX;
-    }
-    return at;
-}
-
-/* Behind the string that begins at `at`, or SIZE_MAX: it does not end, or has a control byte. */
-static size_t skip_string(struct view text, size_t at)
-{
-    for (at++; at < text.length && text.data[at] != '"'; at++) {
-        if ((unsigned char)text.data[at] < 0x20)
-            return SIZE_MAX;
-        if (text.data[at] == '\\')
-            at++;
-    }
-    return at < text.length ? at + 1 : SIZE_MAX;
-}
-
-/* False for what json-c would let through although it is not JSON. */
-static bool is_strict(struct view text)
-{
-    size_t at = 0;
-    while (at < text.length) {
-        char c = text.data[at];
-        if (c == '"')
-            at = skip_string(text, at);
-        else if (c == '-' || is_digit_at(text, at))
-            at = skip_number(text, at);
-        else if (c == 'N' || c == 'I' || c == '\'' || c == '\0')
-            return false;
-        else
-            at++;
-        if (at == SIZE_MAX)
-            return false;
-    }
-    return true;
-}
-
-/* One value off the front of `*text`. False when there is none; a JSON null gives a NULL `*value`.
- */
-static bool take_value(struct json_tokener *tokener, struct view *text, struct json_object **value)
-{
-    json_tokener_reset(tokener);
-    *value = json_tokener_parse_ex(tokener, text->data, (int)text->length);
-    enum json_tokener_error error = json_tokener_get_error(tokener);
-    size_t taken = json_tokener_get_parse_end(tokener);
-    if (error == json_tokener_continue) {
-        /* A number at the very end of the text: json-c wants to see what ends it. */
-        *value = json_tokener_parse_ex(tokener, "", 1);
-        error = json_tokener_get_error(tokener);
-        taken = text->length;
-    }
-    *text = view_skip(*text, taken);
-    return error == json_tokener_success;
-}
-
 static struct json_tokener *new_tokener(const struct ingest *ingest)
 {
-    struct json_tokener *tokener = json_tokener_new_ex(ingest->sensor->max_json_depth);
+    /* One more than allowed: is_too_large judges, and json-c counts scalars as a level. */
+    struct json_tokener *tokener = json_tokener_new_ex(ingest->sensor->max_json_depth + 1);
     if (tokener)
         json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS |
                                             JSON_TOKENER_VALIDATE_UTF8);
     return tokener;
 }
 
-/* The whole text is one value, but for space around it. */
-static bool parse_whole(struct json_tokener *tokener, struct view text, struct json_object **value)
+static bool is_too_large(const struct ingest *ingest, const struct json_extent *extent)
 {
-    *value = NULL;
-    if (!is_strict(text) || !take_value(tokener, &text, value))
-        return false;
-    skip_space(&text);
-    if (text.length == 0)
+    return extent->bytes > LIMIT_READING_BYTES || extent->members > LIMIT_READING_MEMBERS ||
+           extent->depth > (size_t)ingest->sensor->max_json_depth;
+}
+
+/* The whole text is one value. A JSON null is a NULL `*value`. */
+static bool parse(struct json_tokener *tokener, struct view text, struct json_object **value)
+{
+    json_tokener_reset(tokener);
+    *value = json_tokener_parse_ex(tokener, text.data, (int)text.length);
+    enum json_tokener_error error = json_tokener_get_error(tokener);
+    size_t taken = json_tokener_get_parse_end(tokener);
+    if (error == json_tokener_continue) {
+        /* A number or a word at the very end: json-c wants to see what ends it. */
+        *value = json_tokener_parse_ex(tokener, "", 1);
+        error = json_tokener_get_error(tokener);
+        taken = text.length;
+    }
+    if (error == json_tokener_success && taken == text.length)
         return true;
     json_object_put(*value);
     *value = NULL;
     return false;
 }
 
+/* One value off the front of `*text`, where no space is: REJECT_NONE, NOT_JSON, or TOO_LARGE, which
+ * was not parsed. `*raw` is its text. */
+static enum record_reject take_value(const struct ingest *ingest, struct json_tokener *tokener,
+                                     struct view *text, struct view *raw,
+                                     struct json_object **value)
+{
+    struct json_extent extent;
+    *value = NULL;
+    if (!ingest_json_scan(*text, &extent))
+        return REJECT_NOT_JSON;
+    *raw = view_slice(*text, 0, extent.bytes);
+    *text = view_skip(*text, extent.bytes);
+    if (is_too_large(ingest, &extent))
+        return REJECT_TOO_LARGE;
+    return parse(tokener, *raw, value) ? REJECT_NONE : REJECT_NOT_JSON;
+}
+
+/* The same, of a text that has nothing but space behind the value. */
+static enum record_reject take_whole(const struct ingest *ingest, struct json_tokener *tokener,
+                                     struct view text, struct json_object **value)
+{
+    struct view raw;
+    enum record_reject reject = take_value(ingest, tokener, &text, &raw, value);
+    ingest_json_skip_space(&text);
+    if (reject == REJECT_NOT_JSON || text.length == 0)
+        return reject;
+    json_object_put(*value);
+    *value = NULL;
+    return REJECT_NOT_JSON;
+}
+
 /* ---- Readings ---- */
 
-static enum hearth_error add_value(struct ingest *ingest, struct json_object *value,
-                                   struct view raw)
+static enum hearth_error add_value(struct ingest *ingest, enum record_reject reject,
+                                   struct json_object *value, struct view raw)
 {
     struct reading reading;
     const struct reading_json_options options = {
@@ -147,8 +94,9 @@ static enum hearth_error add_value(struct ingest *ingest, struct json_object *va
         .now_ms = ingest->now_ms,
     };
     struct error_record *error = ingest->request->error;
-    enum record_reject reject =
-        reading_from_json(value, &options, &reading, &ingest->ignored, error);
+    if (reject)
+        return ingest_reject(ingest, reject, raw);
+    reject = reading_from_json(value, &options, &reading, &ingest->ignored, error);
     if (reject && error->code)
         return error->code == HEARTH_NO_MEMORY ? HEARTH_NO_MEMORY : HEARTH_UNAVAILABLE;
     if (reject)
@@ -162,9 +110,8 @@ static enum hearth_error add_line(struct ingest *ingest, struct json_tokener *to
                                   struct view line)
 {
     struct json_object *value;
-    if (!parse_whole(tokener, line, &value))
-        return ingest_reject(ingest, REJECT_NOT_JSON, line);
-    enum hearth_error error = add_value(ingest, value, line);
+    enum record_reject reject = take_whole(ingest, tokener, line, &value);
+    enum hearth_error error = add_value(ingest, reject, value, line);
     json_object_put(value);
     return error;
 }
@@ -174,8 +121,8 @@ static bool next_line(struct view *rest, struct view *line)
 {
     while (rest->data) {
         *line = view_split(rest, '\n');
-        skip_space(line);
-        while (line->length > 0 && is_space(line->data[line->length - 1]))
+        ingest_json_skip_space(line);
+        while (line->length > 0 && ingest_json_is_space(line->data[line->length - 1]))
             line->length--;
         if (line->length > 0)
             return true;
@@ -193,7 +140,7 @@ bool ingest_looks_like_lines(const struct ingest *ingest, struct view body)
     if (!tokener)
         return false;
     bool lines =
-        parse_whole(tokener, first, &value) && json_object_is_type(value, json_type_object);
+        first.data[0] == '{' && take_whole(ingest, tokener, first, &value) != REJECT_NOT_JSON;
     json_object_put(value);
     json_tokener_free(tokener);
     return lines;
@@ -214,13 +161,14 @@ enum hearth_error ingest_json_lines(struct ingest *ingest, struct view body)
 
 /* ---- Documents ---- */
 
-typedef enum hearth_error element_fn(struct ingest *ingest, struct json_object *value,
-                                     struct view raw);
+typedef enum hearth_error element_fn(struct ingest *ingest, enum record_reject reject,
+                                     struct json_object *value, struct view raw);
 
-static enum hearth_error ignore_element(struct ingest *ingest, struct json_object *value,
-                                        struct view raw)
+static enum hearth_error ignore_element(struct ingest *ingest, enum record_reject reject,
+                                        struct json_object *value, struct view raw)
 {
     (void)ingest;
+    (void)reject;
     (void)value;
     (void)raw;
     return HEARTH_OK;
@@ -228,7 +176,7 @@ static enum hearth_error ignore_element(struct ingest *ingest, struct json_objec
 
 static bool take_byte(struct view *text, char byte)
 {
-    skip_space(text);
+    ingest_json_skip_space(text);
     if (text->length == 0 || text->data[0] != byte)
         return false;
     *text = view_skip(*text, 1);
@@ -239,12 +187,12 @@ static enum hearth_error take_element(struct ingest *ingest, struct json_tokener
                                       struct view *text, element_fn *element)
 {
     struct json_object *value;
-    skip_space(text);
-    struct view raw = *text;
-    if (!take_value(tokener, text, &value))
+    struct view raw;
+    ingest_json_skip_space(text);
+    enum record_reject reject = take_value(ingest, tokener, text, &raw, &value);
+    if (reject == REJECT_NOT_JSON)
         return HEARTH_BAD_BODY;
-    raw.length -= text->length;
-    enum hearth_error error = element(ingest, value, raw);
+    enum hearth_error error = element(ingest, reject, value, raw);
     json_object_put(value);
     return error;
 }
@@ -264,7 +212,7 @@ static enum hearth_error each_element(struct ingest *ingest, struct json_tokener
         if (!ended && !take_byte(&text, ','))
             return HEARTH_BAD_BODY;
     }
-    skip_space(&text);
+    ingest_json_skip_space(&text);
     return text.length == 0 ? HEARTH_OK : HEARTH_BAD_BODY;
 }
 
@@ -273,14 +221,13 @@ static enum hearth_error add_document(struct ingest *ingest, struct json_tokener
 {
     struct json_object *value;
     if (body.length > 0 && body.data[0] == '[') {
-        enum hearth_error error = HEARTH_BAD_BODY;
-        if (is_strict(body))
-            error = each_element(ingest, tokener, body, ignore_element);
+        enum hearth_error error = each_element(ingest, tokener, body, ignore_element);
         return error ? error : each_element(ingest, tokener, body, add_value);
     }
-    if (!parse_whole(tokener, body, &value))
+    enum record_reject reject = take_whole(ingest, tokener, body, &value);
+    if (reject == REJECT_NOT_JSON)
         return HEARTH_BAD_BODY;
-    enum hearth_error error = add_value(ingest, value, body);
+    enum hearth_error error = add_value(ingest, reject, value, body);
     json_object_put(value);
     return error;
 }
@@ -290,13 +237,13 @@ enum hearth_error ingest_json_document(struct ingest *ingest, struct view body)
     struct json_tokener *tokener = new_tokener(ingest);
     if (!tokener)
         return HEARTH_NO_MEMORY;
-    skip_space(&body);
+    ingest_json_skip_space(&body);
     enum hearth_error error = add_document(ingest, tokener, body);
     json_tokener_free(tokener);
     if (error == HEARTH_BAD_BODY)
-        return request_fail(ingest->request, HEARTH_BAD_BODY,
-                            "the body is not JSON (at most %d levels deep); nothing was stored. "
-                            "Readings one a line are sent as application/x-ndjson",
-                            ingest->sensor->max_json_depth);
+        return request_fail(
+            ingest->request, HEARTH_BAD_BODY,
+            "the body is not JSON; nothing was stored. Readings one a line are sent "
+            "as application/x-ndjson");
     return error;
 }

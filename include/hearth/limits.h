@@ -17,6 +17,8 @@
 #define LIMIT_CONFIG_FILE      (1u << 20) /* a configuration is written by hand */
 #define LIMIT_AUTH_FILE        (1u << 20) /* about 4,000 tokens */
 #define LIMIT_OBJECT_KEY       1024       /* S3's own limit on a key */
+#define LIMIT_READING_BYTES    65536      /* of JSON, which a reading takes some 200 of */
+#define LIMIT_READING_MEMBERS  256        /* where it has 20; each costs json-c up to 400 bytes */
 #define LIMIT_METRIC_SERIES    2048 /* 0.9 MB of addresses; touched as used, mostly 64 bytes each */
 
 #endif

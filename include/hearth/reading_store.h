@@ -70,7 +70,9 @@ struct reading {
     X(MISSING_MEMBER)                                                                              \
     X(WRONG_TYPE)                                                                                  \
     X(BAD_TIME)                                                                                    \
-    X(NOT_JSON)
+    X(NOT_JSON)                                                                                    \
+    X(TOO_LARGE) /* to be parsed: see LIMIT_READING_BYTES */                                       \
+    X(MIXED)     /* of a text that holds several readings, each with a reason of its own */
 
 enum record_reject {
 #define RECORD_REJECT_MEMBER(name) REJECT_##name,
@@ -99,10 +101,11 @@ struct append_result {
     int64_t first_ms, last_ms; /* of the records given, -1 when none was good */
 };
 
-/* A reading that cannot be a record: kept word for word. */
+/* A reading that cannot be a record, or several that came side by side: kept word for word. It
+ * counts as one in what append says. */
 struct rejected_reading {
     enum record_reject reason;
-    struct view raw;    /* what came, any bytes */
+    struct view raw;    /* what came, any bytes; of several with what stood between them */
     const char *source; /* the dialect: "json", "binary", ...; a literal */
 };
 

@@ -2,8 +2,8 @@
  * fuzz_reading_json.c - any bytes as the body of PUT /data: as a JSON document, as lines, as
  * records.
  *
- * Whatever comes, the store is only given records that decode, rejected readings that lie within
- * the body, and nothing at all of a document that was refused.
+ * Whatever comes, the store is only given records that decode, rejected texts that are parts of the
+ * body in its order, and nothing at all of a document that was refused; and every reading counts.
  */
 #include "handlers/sensor/ingest.h"
 
@@ -14,8 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct checked_store {
     struct reading_store store;
-    struct view body;
-    bool only_good;
+    struct view rest; /* of the body, behind what was rejected so far */
     uint64_t records, rejected;
 };
 
@@ -41,11 +40,13 @@ static enum hearth_error check_append(struct reading_store *store, const struct 
     (void)error;
     for (size_t i = 0; i < count; i++) {
         struct reading reading;
-        must(record_decode(&records[i], &reading) == REJECT_NONE || !checked->only_good);
+        must(record_decode(&records[i], &reading) == REJECT_NONE);
     }
     for (size_t i = 0; i < rejected_count; i++) {
         must(rejected[i].reason > REJECT_NONE && rejected[i].reason < REJECT_COUNT);
-        must(lies_within(checked->body, rejected[i].raw));
+        must(lies_within(checked->rest, rejected[i].raw));
+        const char *end = rejected[i].raw.data + rejected[i].raw.length;
+        checked->rest = view_skip(checked->rest, (size_t)(end - checked->rest.data));
     }
     checked->records += count;
     checked->rejected += rejected_count;
@@ -59,12 +60,20 @@ static enum hearth_error run(struct ingest *ingest, enum form form, struct buffe
 {
     enum hearth_error error;
     if (form == FORM_BINARY)
-        error = ingest_binary(ingest, body);
+        error = ingest_binary(ingest, buffer_view(body));
     else if (form == FORM_LINES)
         error = ingest_json_lines(ingest, buffer_view(body));
     else
         error = ingest_json_document(ingest, buffer_view(body));
     return error ? error : ingest_finish(ingest);
+}
+
+static uint64_t sum_of(const uint64_t reasons[REJECT_COUNT])
+{
+    uint64_t sum = 0;
+    for (int reason = 0; reason < REJECT_COUNT; reason++)
+        sum += reasons[reason];
+    return sum;
 }
 
 static void try_form(const struct sensor *pattern, enum form form, struct view input)
@@ -74,9 +83,7 @@ static void try_form(const struct sensor *pattern, enum form form, struct view i
     struct buffer body;
     buffer_init(&body, 16u << 20);
     must(buffer_append(&body, input) == HEARTH_OK);
-    struct checked_store checked = {.store = {.append = check_append},
-                                    .body = buffer_view(&body),
-                                    .only_good = form != FORM_BINARY};
+    struct checked_store checked = {.store = {.append = check_append}, .rest = buffer_view(&body)};
     struct sensor sensor = *pattern;
     sensor.store = &checked.store;
     struct ingest ingest = {.sensor = &sensor,
@@ -91,7 +98,10 @@ static void try_form(const struct sensor *pattern, enum form form, struct view i
     must(error == HEARTH_OK || error == HEARTH_BAD_BODY);
     must(error == HEARTH_OK || form != FORM_LINES);
     must(error == HEARTH_OK || checked.records + checked.rejected == 0);
-    must(ingest.total.accepted == checked.records && ingest.total.quarantined == checked.rejected);
+    must(ingest.total.accepted == checked.records && ingest.total.quarantined >= checked.rejected);
+    must(sum_of(ingest.reasons) == ingest.total.quarantined);
+    must(form != FORM_BINARY || error ||
+         ingest.total.accepted + ingest.total.quarantined == input.length / RECORD_BYTES);
     (void)ingest_looks_like_lines(&ingest, buffer_view(&body));
     buffer_clean(&ingest.records);
     buffer_clean(&ingest.rejected);

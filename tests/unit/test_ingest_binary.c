@@ -88,8 +88,12 @@ static void bad_records_are_quarantined_among_good_ones(void **state)
     sensor_app_expect_part(&test, "{\"accepted\":1,\"duplicate\":0,\"quarantined\":3,");
     sensor_app_expect_part(&test, "\"reasons\":{\"CHECKSUM\":");
     assert_int_equal(test.memory.count, 1);
-    assert_int_equal(test.memory.rejected_count, 3);
-    assert_memory_equal(test.memory.rejected[0].raw.data, &records[0], 12);
+    assert_int_equal(test.memory.rejected_count, 2); /* by reason */
+    assert_int_equal(test.memory.rejected[0].raw.length, 24);
+    assert_memory_equal(test.memory.rejected[0].raw.data, &records[0], 24);
+    assert_int_equal(test.memory.rejected[1].reason, REJECT_VERSION);
+    assert_memory_equal(test.memory.rejected[1].raw.data, &records[2], 12);
+    assert_string_equal(test.memory.rejected[1].source, "binary");
 }
 
 static void a_time_that_cannot_be_is_marked_on_receipt(void **state)
