@@ -97,6 +97,7 @@ static enum hearth_error fork_child(struct fcgi_children *children, struct fcgi_
     *child = (struct fcgi_child){.state = FCGI_CHILD_STARTING,
                                  .pid = pid,
                                  .generation = children->generation,
+                                 .threads = children->threads,
                                  .report = ends[0],
                                  .started_ms = fcgi_now_ms()};
     return HEARTH_OK;
@@ -186,6 +187,16 @@ size_t fcgi_children_count(const struct fcgi_children *children, uint32_t genera
                  (generation == FCGI_ANY_GENERATION || worker->generation == generation);
     }
     return count;
+}
+
+size_t fcgi_children_threads(const struct fcgi_children *children)
+{
+    size_t threads = 0;
+    for (size_t i = 0; i < FCGI_WORKER_SLOTS; i++) {
+        const struct fcgi_child *worker = &children->workers[i];
+        threads += worker->state != FCGI_CHILD_NONE ? worker->threads : 0;
+    }
+    return threads;
 }
 
 size_t fcgi_children_count_others(const struct fcgi_children *children, uint32_t generation)

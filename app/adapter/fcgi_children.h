@@ -24,7 +24,8 @@ struct fcgi_child {
     enum fcgi_child_state state;
     pid_t pid;
     uint32_t generation;
-    int report; /* the pipe on which it reports, or -1 */
+    size_t threads; /* of a worker */
+    int report;     /* the pipe on which it reports, or -1 */
     int64_t started_ms;
     int64_t kill_ms; /* while ENDING: when it is killed; monotonic */
 };
@@ -69,6 +70,8 @@ enum { FCGI_ANY_GENERATION = 0 };
 /* Workers of a generation, in a state; FCGI_CHILD_NONE: in any. */
 size_t fcgi_children_count(const struct fcgi_children *children, uint32_t generation,
                            enum fcgi_child_state state);
+/* Of all workers together. */
+size_t fcgi_children_threads(const struct fcgi_children *children);
 /* Workers of other generations than this one. */
 size_t fcgi_children_count_others(const struct fcgi_children *children, uint32_t generation);
 

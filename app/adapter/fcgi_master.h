@@ -40,20 +40,28 @@ struct fcgi_master {
     struct fcgi_settings before; /* while RELOADING: what was in force; else without config */
     uint32_t last_generation;
     bool reload_wanted;
+    bool reload_waits; /* and it has been said */
+    bool unsettled;    /* while RELOADING: an earlier reload is still draining */
     struct metric *reloads_done, *reloads_refused;
 };
 
 /* Beyond what a child allows itself, before it is killed. */
 enum { FCGI_KILL_GRACE_MS = 2000, FCGI_KEEPER_PATIENCE_MS = 30000, FCGI_HURRY_MS = 2000 };
 
+/* So many generations of workers may stand side by side: one that serves, and two at a time that
+ * start or drain. */
+enum { FCGI_GENERATIONS = 3 };
+
 /* Has children started with these settings. */
 void fcgi_master_use(struct fcgi_master *master, const struct fcgi_settings *settings);
 
+/* Is there room for the workers of another generation beside all that still live? */
+bool fcgi_reload_has_room(const struct fcgi_master *master);
 /* Reads the configuration again and, when it can be used, starts RELOADING. */
 void fcgi_reload_begin(struct fcgi_master *master);
 /* All new workers are ready: REPLACING. */
 void fcgi_reload_commit(struct fcgi_master *master);
-/* A new worker failed: RUNNING again, as before. */
+/* A new worker failed: RUNNING or REPLACING again, as before. */
 void fcgi_reload_abandon(struct fcgi_master *master, const char *reason);
 
 #endif

@@ -110,6 +110,17 @@ static bool keeper_is_ready(const struct fcgi_master *master)
 
 /* ---- Phases ---- */
 
+/* A reload after a reload that still drains. */
+static void reload_again(struct fcgi_master *master)
+{
+    if (fcgi_reload_has_room(master)) {
+        fcgi_reload_begin(master);
+    } else if (!master->reload_waits) {
+        master->reload_waits = true;
+        LOG_INFO("reload_waits", LOG_TEXT("detail", "workers of earlier reloads still drain"));
+    }
+}
+
 static void begin_stop(struct fcgi_master *master, int exit_status, int64_t patience_ms)
 {
     if (master->phase < FCGI_PHASE_STOPPING) {
@@ -150,8 +161,9 @@ static void advance(struct fcgi_master *master)
         }
         break;
     case FCGI_PHASE_WORKERS:
+        start_keeper(master);
         start_workers(master);
-        if (workers_are_ready(master)) {
+        if (workers_are_ready(master) && keeper_is_ready(master)) {
             become_ready(master);
         }
         break;
@@ -176,12 +188,16 @@ static void advance(struct fcgi_master *master)
             fcgi_children_count_others(&master->children, master->now.generation) == 0) {
             master->phase = FCGI_PHASE_RUNNING;
             LOG_INFO("reload_settled", LOG_INTEGER("generation", master->now.generation));
+        } else if (master->reload_wanted) {
+            reload_again(master);
         }
         break;
     case FCGI_PHASE_STOPPING:
         if (fcgi_children_count(&master->children, FCGI_ANY_GENERATION, FCGI_CHILD_NONE) == 0) {
             fcgi_child_end(&master->children.keeper, FCGI_KEEPER_PATIENCE_MS);
             master->phase = FCGI_PHASE_LAST;
+        } else {
+            start_keeper(master); /* requests under way may still ask it */
         }
         break;
     case FCGI_PHASE_LAST:
@@ -210,7 +226,8 @@ static void child_failed(struct fcgi_master *master, const struct fcgi_child_eve
 {
     const char *reason = event->reported ? event->report.detail : "it ended before it was ready";
     const bool of_reload = !event->is_keeper && event->generation == master->now.generation;
-    if (master->phase <= FCGI_PHASE_WORKERS) {
+    const bool was_ready = event->is_keeper && event->before == FCGI_CHILD_READY;
+    if (master->phase <= FCGI_PHASE_WORKERS && !was_ready) {
         say_failure(event->is_keeper ? "the keeper cannot start" : "a worker cannot start", reason);
         begin_stop(master, FCGI_EXIT_FAILED, FCGI_HURRY_MS);
     } else if (master->phase == FCGI_PHASE_RELOADING && of_reload) {
@@ -364,7 +381,7 @@ static enum hearth_error start(struct fcgi_master *master)
         return code;
     }
     code = fcgi_shared_create(&master->shared, modules, master->now.config,
-                              2 * master->now.workers * master->now.threads, &error);
+                              FCGI_GENERATIONS * master->now.workers * master->now.threads, &error);
     if (code != HEARTH_OK) {
         say_failure("shared memory", error.detail);
         return code;

@@ -4,8 +4,9 @@
  * It commits when all new workers are ready. Until then a failure costs nothing: the new workers
  * go, the old ones never noticed. Then the old workers stop accepting and drain, and the keeper is
  * told to finish; its successor starts when it has given up its lock, and what workers ask
- * meanwhile waits in the shared area. The socket and the shared mapping stay as they are for the
- * pool's life.
+ * meanwhile waits in the shared area. Another reload need not wait for that: it may be what mends a
+ * keeper that cannot start with the last one. The socket and the shared mapping stay as they are
+ * for the pool's life.
  */
 #include <string.h>
 
@@ -41,7 +42,8 @@ static void choose_numbers(const struct fcgi_master *master, struct fcgi_setting
 {
     const size_t workers = (size_t)config_integer(next->config, "pool.workers");
     const size_t threads = (size_t)config_integer(next->config, "pool.threads");
-    if (2 * workers * threads > master->shared.max_threads) {
+    const size_t room = master->shared.max_threads - fcgi_children_threads(&master->children);
+    if (2 * workers * threads > master->shared.max_threads || workers * threads > room) {
         log_restart_needed("pool.workers, pool.threads",
                            "shared memory was made for fewer threads; the numbers stay");
         return;
@@ -74,11 +76,21 @@ static void refuse(const struct fcgi_master *master, const char *reason)
     metric_add(master->reloads_refused, 1);
 }
 
+bool fcgi_reload_has_room(const struct fcgi_master *master)
+{
+    const size_t living =
+        fcgi_children_count(&master->children, FCGI_ANY_GENERATION, FCGI_CHILD_NONE);
+    return living + master->now.workers <= FCGI_WORKER_SLOTS &&
+           fcgi_children_threads(&master->children) + master->now.workers * master->now.threads <=
+               master->shared.max_threads;
+}
+
 void fcgi_reload_begin(struct fcgi_master *master)
 {
     char why[160];
     struct fcgi_settings next = master->now;
     master->reload_wanted = false;
+    master->reload_waits = false;
     LOG_INFO("reload_began", LOG_TEXT("config", master->options->config_path));
     next.config = load(master);
     if (!next.config) {
@@ -103,6 +115,7 @@ void fcgi_reload_begin(struct fcgi_master *master)
     master->before = master->now;
     master->now = next;
     master->children.worker_backoff = (struct fcgi_backoff){.young_deaths = 0};
+    master->unsettled = master->phase == FCGI_PHASE_REPLACING;
     master->phase = FCGI_PHASE_RELOADING;
     fcgi_master_use(master, &master->now);
 }
@@ -115,6 +128,7 @@ void fcgi_reload_commit(struct fcgi_master *master)
         config_integer(master->before.config, "pool.drain_timeout_ms") + FCGI_KILL_GRACE_MS;
     fcgi_children_end(&master->children, master->now.generation, true, patience_ms);
     fcgi_child_end(&master->children.keeper, FCGI_KEEPER_PATIENCE_MS);
+    master->children.keeper_backoff = (struct fcgi_backoff){.young_deaths = 0};
     config_free(master->before.config);
     master->before.config = NULL;
     master->phase = FCGI_PHASE_REPLACING;
@@ -129,7 +143,7 @@ void fcgi_reload_abandon(struct fcgi_master *master, const char *reason)
     master->now = master->before;
     master->before.config = NULL;
     master->children.worker_backoff = (struct fcgi_backoff){.young_deaths = 0};
-    master->phase = FCGI_PHASE_RUNNING;
+    master->phase = master->unsettled ? FCGI_PHASE_REPLACING : FCGI_PHASE_RUNNING;
     fcgi_master_use(master, &master->now);
     if (fcgi_pool_log(master->now.config, master->options->foreground) != HEARTH_OK) {
         LOG_ERROR("log_failed", LOG_TEXT("detail", "the log file cannot be opened again"));

@@ -234,7 +234,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct view line = view_split(&rest, '\n'), name = view_split(&line, ':');
         headers[input.headers.count++] = (struct pair){name, view_trim(line)};
     }
-    struct memory_body body = {{read_memory}, view_skip(rest, 1)};
+    struct memory_body body = {{.read = read_memory}, view_skip(rest, 1)};
     input.body = &body.source;
     input.peer_address = size % 2 ? VIEW("10.0.0.1") : VIEW("127.0.0.1");
 

@@ -255,10 +255,64 @@ def many_sighups_in_a_row_are_one_or_two():
             time.sleep(0.01)
         load.wait_for(200)
     equal(load.failures, [])
-    eventually(lambda: len(p.log_lines("reload_began")) == len(p.log_lines("reload_settled")) > 0
-               and len(p.worker_pids()) == 2, 15.0, "all reloads are over")
+    eventually(lambda: len(p.log_lines("reload_began")) == len(p.log_lines("reload_done"))
+               and p.log_lines("reload_settled") and len(p.worker_pids()) == 2, 15.0,
+               "all reloads are over")
     assert 0 < len(p.log_lines("reload_done")) < 15
     equal(p.stop(), 0)
+
+
+@test
+def a_second_sighup_does_not_wait_for_the_drain_of_the_first():
+    p = pool(pool__workers=1, pool__drain_timeout_ms=20000)
+    kept = []
+    began = time.monotonic()
+    for word in ("two", "three"):
+        kept.append(p.connect())  # as fronts keep them
+        equal(kept[-1].request("GET", "/hello", keep=True).status, 200)
+        assert p.reload({"pool_test.greeting": word})
+    assert time.monotonic() - began < 8.0
+    equal(greetings(p), {b"three"})
+    os.kill(p.master_pid, signal.SIGHUP)
+    eventually(lambda: p.log_lines("reload_waits"), 5.0, "for two generations it has room")
+    for c in kept:
+        equal(c.request("GET", "/hello", keep=True).status, 200)
+        c.close()
+    eventually(lambda: len(p.log_lines("reload_done")) == 3, 10.0, "the third was not forgotten")
+    eventually(lambda: p.log_lines("reload_settled"), 10.0, "all is settled")
+    equal(p.stop(), 0)
+
+
+@test
+def a_reload_after_which_the_keeper_cannot_start_is_mended_by_another():
+    p = pool(pool__drain_timeout_ms=20000)
+    assert p.reload({"pool_test.keeper_locked": True, "pool_test.greeting": "bad"})
+    eventually(lambda: p.log_lines("child_failed"), 10.0, "the keeper does not start")
+    assert p.reload({"pool_test.keeper_locked": False, "pool_test.greeting": "good"})
+    eventually(lambda: p.log_lines("reload_settled"), 15.0, "it is settled")
+    equal(int(p.request("GET", "/keeper").body), p.keeper_pid())
+    equal(greetings(p), {b"good"})
+    equal(p.stop(), 0)
+
+
+@test
+def sigterm_while_the_keeper_is_handed_over_leaves_no_request_without_one():
+    p = pool(pool__drain_timeout_ms=20000)
+    keeper = p.keeper_pid()
+    kept = p.connect()
+    equal(kept.request("GET", "/hello", keep=True).status, 200)
+    os.kill(keeper, signal.SIGSTOP)  # stands for a disk that takes its time
+    assert p.reload()
+    os.kill(p.master_pid, signal.SIGTERM)
+    eventually(lambda: p.log_lines("pool_stopping"), 5.0, "it is stopping")
+    os.kill(keeper, signal.SIGCONT)
+    eventually(lambda: p.keeper_pid() not in (None, keeper), 5.0, "a keeper again")
+    got = kept.request("GET", "/keeper", keep=True)
+    equal((got.status, int(got.body)), (200, p.keeper_pid()))
+    os.kill(p.keeper_pid(), signal.SIGKILL)
+    eventually(lambda: len(p.log_lines("keeper_started")) == 3, 5.0, "and one that dies comes back")
+    kept.close()
+    equal(p.wait(15), 0)
 
 
 @test
