@@ -20,8 +20,8 @@ void live_metrics_init(struct live_metrics *metrics, struct metrics *registry)
     metrics->accepted = readings(registry, "result=\"accepted\"");
     metrics->duplicate = readings(registry, "result=\"duplicate\"");
     metrics->quarantined = readings(registry, "result=\"quarantined\"");
-    metrics->commits = metrics_counter(registry, "hearth_sensor_commits_total",
-                                       "Group commits.", "");
+    metrics->commits =
+        metrics_counter(registry, "hearth_sensor_commits_total", "Group commits.", "");
     metrics->commit_seconds =
         metrics_histogram(registry, "hearth_sensor_commit_seconds", "Time a group commit took.", "",
                           seconds, sizeof seconds / sizeof seconds[0]);

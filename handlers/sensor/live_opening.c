@@ -11,6 +11,8 @@
 #include "handlers/sensor/live_store_parts.h"
 #include "handlers/sensor/record.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -173,6 +175,31 @@ static enum hearth_error follow_poisoning(struct opening *opening)
     return code;
 }
 
+/* What was published counts for the files it was published of. After a change of the directory, or
+ * when somebody moved another one to its place, it would say which of the wrong files to trust. */
+static enum hearth_error take_past(struct opening *opening)
+{
+    struct live_store *store = opening->store;
+    struct file_status status = {0};
+    char directory[LIVE_PATH_BYTES];
+    live_directory_path(store->options.directory, directory);
+    int file = file_open(store->files, directory, O_RDONLY | O_DIRECTORY, 0, opening->error);
+    if (file < 0)
+        return error_from_errno(errno);
+    enum hearth_error code = file_status_of(store->files, file, directory, &status, opening->error);
+    file_close(store->files, file);
+    store->state.device = status.device;
+    store->state.inode = status.inode;
+    opening->has_past = live_published_get(store->published, &opening->past);
+    opening->past_condition = live_published_condition(store->published);
+    store->state.file_generation = opening->past.file_generation + 1; /* it rises all the same */
+    if (code == HEARTH_OK && !live_state_same_directory(&opening->past, &store->state)) {
+        opening->has_past = false;
+        opening->past_condition = LIVE_CLEAN;
+    }
+    return code;
+}
+
 static enum hearth_error recover_files(struct opening *opening)
 {
     struct live_store *store = opening->store;
@@ -218,15 +245,12 @@ enum hearth_error live_store_recover(struct live_store *store, struct error_reco
 {
     struct opening opening = {.store = store, .error = error};
     int64_t began_ns = clock_monotonic_ns(store->options.clock);
-    opening.has_past = live_published_get(store->published, &opening.past);
-    opening.past_condition = live_published_condition(store->published);
     live_recovery_init(&opening.recovery, store->files, store->options.directory, store->quarantine,
                        index_slot, &opening);
     store->state.newest_ms = -1;
-    store->state.file_generation = opening.past.file_generation + 1;
     store->next_sequence = 1;
-    enum hearth_error code = HEARTH_OK;
-    if (opening.has_past && opening.past_condition == LIVE_POISONED)
+    enum hearth_error code = take_past(&opening);
+    if (code == HEARTH_OK && opening.has_past && opening.past_condition == LIVE_POISONED)
         code = follow_poisoning(&opening);
     if (code == HEARTH_OK)
         code = live_directory_list(store->files, store->options.directory, &opening.names, error);

@@ -10,7 +10,8 @@ void live_publish(struct live_published *published, const struct live_state *sta
     _Atomic uint64_t *copy = published->copies[version & 1];
     const uint64_t fields[LIVE_STATE_FIELDS] = {
         state->sequence, state->synced_bytes, state->generation,          state->file_generation,
-        state->readings, state->stored_bytes, (uint64_t)state->newest_ms,
+        state->readings, state->stored_bytes, (uint64_t)state->newest_ms, state->device,
+        state->inode,
     };
     for (size_t i = 0; i < LIVE_STATE_FIELDS; i++)
         atomic_store(&copy[i], fields[i]);
@@ -42,6 +43,8 @@ bool live_published_get(const struct live_published *published, struct live_stat
         .readings = fields[4],
         .stored_bytes = fields[5],
         .newest_ms = (int64_t)fields[6],
+        .device = fields[7],
+        .inode = fields[8],
     };
     return true;
 }

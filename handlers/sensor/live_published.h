@@ -25,7 +25,8 @@ struct live_state {
     uint64_t file_generation; /* rises when a file is made or renamed */
     uint64_t readings;        /* good ones, each counted once */
     uint64_t stored_bytes;
-    int64_t newest_ms; /* -1 = none; suspects do not count */
+    int64_t newest_ms;      /* -1 = none; suspects do not count */
+    uint64_t device, inode; /* of the directory of the live files; inode 0 = not said */
 };
 
 /* What the writer was about, for a successor that finds it dead. */
@@ -35,13 +36,19 @@ enum live_condition {
     LIVE_POISONED, /* a sync of it failed: it must be set aside, trusted up to `synced_bytes` */
 };
 
-enum { LIVE_STATE_FIELDS = 7 };
+enum { LIVE_STATE_FIELDS = 9 };
 
 struct live_published {
     _Atomic uint64_t version; /* 0 = nothing published yet */
     _Atomic uint32_t condition;
     _Atomic uint64_t copies[2][LIVE_STATE_FIELDS];
 };
+
+/* Are both about the files of one directory, as far as they say? */
+static inline bool live_state_same_directory(const struct live_state *a, const struct live_state *b)
+{
+    return a->inode == 0 || b->inode == 0 || (a->device == b->device && a->inode == b->inode);
+}
 
 /* Zeroed memory is a valid start. Writer only. */
 void live_publish(struct live_published *published, const struct live_state *state);

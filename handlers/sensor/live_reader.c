@@ -79,7 +79,8 @@ static enum hearth_error renew_spans(struct live_reader *reader, struct error_re
     if (code != HEARTH_OK)
         return code;
     size_t at = 0; /* both are ascending */
-    for (size_t i = 0; i < reader->spans.count; i++) {
+    bool same = live_state_same_directory(&reader->spans.state, &fresh.state);
+    for (size_t i = 0; same && i < reader->spans.count; i++) {
         const struct live_span *old = &reader->spans.spans[i];
         while (at < fresh.count && fresh.spans[at].name.sequence < old->name.sequence)
             at++;

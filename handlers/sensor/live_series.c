@@ -62,8 +62,9 @@ enum hearth_error live_series_update(struct live_series *series, struct file_ope
                                      const char *store, const struct live_spans *spans,
                                      struct error_record *error)
 {
-    if (!still_there(series, spans))
+    if (!still_there(series, spans) || !live_state_same_directory(&series->seen, &spans->state))
         live_series_clean(series);
+    series->seen = spans->state;
     for (size_t i = 0; i < spans->count; i++) {
         const struct live_span *span = &spans->spans[i];
         if (span->name.sequence < series->sequence)

@@ -21,6 +21,7 @@ struct live_series {
     struct series_entry *channels[SERIES_CHANNELS]; /* SERIES_CODES each, made when needed */
     /* Everything before this is counted. */
     uint64_t sequence, slots;
+    struct live_state seen; /* whose files these are */
 };
 
 /* Zeroed memory is an empty one. */

@@ -419,7 +419,7 @@ static void take_away(const struct run *run, const char *name, bool moved)
 }
 
 /* Neither a new reading nor a resent one is acknowledged on files that are gone; a store opened
- * anew goes on, with a number that was never used. */
+ * anew goes on. */
 static void expect_lost(bool moved, int sent_then)
 {
     struct run run;
@@ -443,8 +443,9 @@ static void expect_lost(bool moved, int sent_then)
     struct live_state now;
     live_store_state(live, &now);
     assert_int_equal(now.readings, 5);
-    assert_true(live_file_exists(&run.live, "00000002.bin"));
-    assert_false(live_file_exists(&run.live, "00000001.bin"));
+    /* In the same directory no number is used twice; another one has its own. */
+    assert_int_equal(live_file_exists(&run.live, "00000002.bin"), !moved);
+    assert_int_equal(live_file_exists(&run.live, "00000001.bin"), moved);
     live_store_close(live);
     run_clean(&run);
 }
@@ -468,6 +469,37 @@ static void an_idle_keeper_notices_that_its_file_was_removed(void **state)
     (void)state;
     expect_lost(false, -1);
     expect_lost(true, -1);
+}
+
+/* ---- Another directory, the same shared area ---- */
+
+static void what_one_store_published_does_not_touch_another(void **state)
+{
+    struct run run;
+    struct live_state now;
+    struct live_published other = {0};
+    struct live_store *live = NULL;
+    (void)state;
+    run_init(&run);
+    struct live_store_options second = run.live.options;
+    second.live_bytes = 8u << 20;
+    snprintf(second.directory, sizeof second.directory, "%s/second", run.live.directory);
+    assert_int_equal(live_store_prepare(&second, NULL), HEARTH_OK);
+    assert_int_equal(live_store_open(&second, &other, &live, NULL), HEARTH_OK);
+    for (int i = 0; i < 50; i++)
+        assert_int_equal(commit_reading(live, i), HEARTH_OK);
+    live_store_close(live);
+    /* The first one's file is poisoned, and cannot be set aside. */
+    live = open_patiently(&run);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(commit_reading(live, 100 + i), HEARTH_OK);
+    live_store_close(live);
+    live_publish_condition(&run.ledger->published, LIVE_POISONED);
+    assert_int_equal(live_store_open(&second, &run.ledger->published, &live, NULL), HEARTH_OK);
+    live_store_state(live, &now);
+    assert_int_equal(now.readings, 50);
+    live_store_close(live);
+    run_clean(&run);
 }
 
 /* ---- A disk that stays full ---- */
@@ -512,6 +544,7 @@ int main(void)
         cmocka_unit_test(nothing_is_acknowledged_into_a_removed_file),
         cmocka_unit_test(nothing_is_a_duplicate_of_a_removed_file),
         cmocka_unit_test(an_idle_keeper_notices_that_its_file_was_removed),
+        cmocka_unit_test(what_one_store_published_does_not_touch_another),
         cmocka_unit_test(a_disk_may_be_full_from_any_append_to_any_other),
     };
     return cmocka_run_group_tests_name("faults", tests, NULL, NULL);
