@@ -37,6 +37,33 @@ static void compare_socket(const struct config *now, const struct config *next)
     }
 }
 
+/* Old and new workers would keep their data in different places, and what was answered by one could
+ * not be found by the other. */
+static bool rows_stay(const struct config_rows *rows, const struct config *now,
+                      const struct config *next)
+{
+    bool stay = true;
+    for (size_t i = 0; i < rows->count; i++) {
+        const char *key = rows->rows[i].key;
+        if (rows->rows[i].restart &&
+            strcmp(config_string(now, key), config_string(next, key)) != 0) {
+            log_restart_needed(key, "data cannot move under a running pool");
+            stay = false;
+        }
+    }
+    return stay;
+}
+
+static bool data_stays(const struct fcgi_master *master, const struct config *next)
+{
+    const struct module *const *modules = master->options->modules;
+    bool stays = rows_stay(&config_program_rows, master->now.config, next);
+    for (size_t i = 0; modules[i]; i++) {
+        stays = rows_stay(&modules[i]->rows, master->now.config, next) && stays;
+    }
+    return stays;
+}
+
 /* Old and new workers run side by side for a while, over shared memory made for so many threads. */
 static void choose_numbers(const struct fcgi_master *master, struct fcgi_settings *next)
 {
@@ -100,6 +127,11 @@ void fcgi_reload_begin(struct fcgi_master *master)
     if (!fcgi_shared_suffices(&master->shared, master->options->modules, next.config, why,
                               sizeof why)) {
         log_restart_needed("", why);
+        config_free(next.config);
+        refuse(master, "the new configuration needs a restart");
+        return;
+    }
+    if (!data_stays(master, next.config)) {
         config_free(next.config);
         refuse(master, "the new configuration needs a restart");
         return;

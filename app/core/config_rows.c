@@ -195,6 +195,7 @@ static const struct config_row rows[] = {
 
     /* ---- Where data is ---- */
     {.key = "state.directory",
+     .restart = true,
      .type = CONFIG_STRING,
      .minimum = 1,
      .initial = "/var/lib/hearth",
@@ -202,6 +203,7 @@ static const struct config_row rows[] = {
      .text = "The directory that holds everything that must not be lost. "
              "It belongs to the user that hearth-fcgi runs as."},
     {.key = "objects.directory",
+     .restart = true,
      .type = CONFIG_STRING,
      .initial = "",
      .validate = config_validate_path,

@@ -84,6 +84,8 @@ void config_append_kind(struct buffer *out, const struct config_row *row)
         buffer_append_format(out, "A list of at most %" PRId64 " strings.", maximum);
         break;
     }
+    if (row->restart)
+        buffer_append_text(out, " A change needs a restart.");
 }
 
 void config_append_wrapped(struct buffer *out, const char *prefix, size_t width, const char *text)

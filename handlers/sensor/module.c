@@ -27,6 +27,7 @@ static bool validate_time_zone(struct view value, char *why, size_t why_size)
 
 static const struct config_row rows[] = {
     {.key = "sensor.directory",
+     .restart = true,
      .type = CONFIG_STRING,
      .initial = "",
      .text = "Where readings are kept. Empty: the directory `sensor` in state.directory. One pool "

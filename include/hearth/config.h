@@ -37,6 +37,7 @@ struct config_row {
                                  items separated by a blank; "" = empty */
     const char *const *choices;   /* CHOICE: NULL-terminated */
     config_validate_fn *validate; /* optional */
+    bool restart;                 /* STRING: a reload that changes it is refused */
     const char *text;             /* sentences for the annotated sample and the manual */
 };
 

@@ -228,6 +228,19 @@ def sighup_with_a_module_that_does_not_start_changes_nothing():
 
 
 @test
+def sighup_does_not_move_data_under_a_running_pool():
+    p = pool(pool_test__greeting="good")
+    for key in ("state.directory", "objects.directory"):
+        before = p.config.get(key)
+        assert not p.reload({key: os.path.join(p.dir, "elsewhere"), "pool_test.greeting": "bad"})
+        equal(p.log_lines("restart_needed")[-1]["key"], key)
+        equal(greetings(p), {b"good"})
+        p.configure({key: before})
+    assert p.reload({"pool_test.greeting": "better"})
+    equal(greetings(p), {b"better"})
+
+
+@test
 def sighup_changes_the_number_of_workers():
     p = pool(pool__workers=4, pool__threads=2)
     assert p.reload({"pool.workers": 2})
