@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -342,6 +343,27 @@ def the_variables_of_the_protocol_can_be_asked_for():
         equal((kind, content), (fcgi.GET_VALUES_RESULT, fcgi.pair("FCGI_MPXS_CONNS", "0")))
         c.send(fcgi.encode("GET", "/hello", keep=True))
         equal(c.receive().status, 200)
+
+
+@test
+def lengths_of_two_gigabytes_cost_at_most_one_worker():
+    # libfcgi 2.4.2 adds them up in an int and writes into what it then allocates.
+    for name, value in ((0xFFFFFFFF, 0xFFFFFFFF), (0xFFFFFFFF, 0x80000001), (0x80000001, 0xFFFFFFFF)):
+        p = Pool(TEST_PROGRAM, {"pool.workers": 2, "pool.receive_timeout_ms": 500},
+                 may_overflow=True).start()
+        before = set(p.worker_pids())
+        with p.connect() as c:
+            c.send(fcgi.begin(1, True),
+                   fcgi.record(fcgi.PARAMS, 1, struct.pack(">II", name, value) + b"A" * 64))
+            try:
+                c.receive()  # whatever it still says, then the end
+            except OSError:
+                pass
+        wait_until_whole(p, 2, 1.0)
+        assert len(before - set(p.worker_pids())) <= 1, "one worker at most"
+        for _ in range(10):
+            equal(p.request("GET", "/hello").status, 200)
+        p.stop()
 
 
 @test
