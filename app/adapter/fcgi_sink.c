@@ -18,6 +18,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { WRITE_PIECE_BYTES = 65536 }; /* from one look at the clock to the next */
+
 /* ---- Status ---- */
 
 struct reason {
@@ -140,6 +142,28 @@ static enum hearth_error write_head(struct fcgi_exchange *exchange,
 
 /* ---- The sink ---- */
 
+static bool time_is_over(const struct fcgi_sink *sink)
+{
+    return clock_monotonic_ns(sink->clock) >= sink->deadline_ns;
+}
+
+/* A peer that takes its answer in drops does not outlive the request's time. */
+static enum hearth_error write_in_time(const struct fcgi_sink *sink, struct view bytes)
+{
+    while (bytes.length > 0) {
+        if (!sink->late && time_is_over(sink)) {
+            return HEARTH_DEADLINE;
+        }
+        const struct view piece = view_slice(bytes, 0, WRITE_PIECE_BYTES);
+        const enum hearth_error error = fcgi_exchange_write(sink->exchange, piece);
+        if (error != HEARTH_OK) {
+            return error;
+        }
+        bytes = view_skip(bytes, piece.length);
+    }
+    return HEARTH_OK;
+}
+
 static struct fcgi_sink *of_sink(struct response_sink *sink)
 {
     return (struct fcgi_sink *)((char *)sink - offsetof(struct fcgi_sink, sink));
@@ -156,6 +180,7 @@ static enum hearth_error release(struct fcgi_sink *sink)
 static enum hearth_error sink_head(struct response_sink *base, const struct response_head *head)
 {
     struct fcgi_sink *sink = of_sink(base);
+    sink->late = time_is_over(sink);
     if (sink->hold && head->content_length < 0) {
         sink->holding = true;
         sink->held_head = *head;
@@ -176,7 +201,7 @@ static enum hearth_error sink_write(struct response_sink *base, struct view byte
             return error;
         }
     }
-    return fcgi_exchange_write(sink->exchange, bytes);
+    return write_in_time(sink, bytes);
 }
 
 /* Somebody wants the bytes now: they go, held or not. */
@@ -255,7 +280,7 @@ static enum hearth_error body_read_some(struct body_source *base, char *to, size
     if (left > 0 && capacity > (uint64_t)left) {
         capacity = (size_t)left;
     }
-    if (wait == FCGI_WAIT_FULLY && clock_monotonic_ns(sink->clock) >= sink->deadline_ns) {
+    if (wait == FCGI_WAIT_FULLY && time_is_over(sink)) {
         return HEARTH_REQUEST_TIMEOUT;
     }
     const enum hearth_error error = fcgi_exchange_read(sink->exchange, to, capacity, wait, length);

@@ -20,6 +20,7 @@ struct fcgi_sink {
     int64_t declared_bytes; /* of the body; -1 = not said */
     int64_t body_bytes;     /* read so far */
     bool body_is_unlikely;
+    bool late;      /* the answer began when the time was over: it is an error, and may end */
     bool body_left; /* nobody wants the rest of it */
 
     bool hold; /* hold an answer of unknown length back, see fcgi_sink_init */

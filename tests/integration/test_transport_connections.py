@@ -266,6 +266,23 @@ def a_peer_that_takes_nothing_gives_its_thread_back():
 
 
 @test
+def a_peer_that_takes_its_answer_in_drops_is_left_at_the_deadline():
+    p = pool(pool__threads=1, pool__send_timeout_ms=5000, pool__request_timeout_ms=1500)
+    c = p.connect()
+    c.send(fcgi.encode("GET", "/big?bytes=50000000"))
+    began = time.monotonic()
+    try:
+        while time.monotonic() - began < 6.0 and not reasons(p, "/big"):
+            c.socket.recv(50000)
+            time.sleep(0.1)
+    except OSError:
+        pass
+    eventually(lambda: reasons(p, "/big") == ["DEADLINE"], 1.0, "the reason is in the log")
+    assert 1.0 < time.monotonic() - began < 5.0
+    equal(p.request("GET", "/hello").status, 200)
+
+
+@test
 def disconnects_in_mid_answer_free_the_thread():
     p = pool(pool__threads=2)
     for _ in range(10):
