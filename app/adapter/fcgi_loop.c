@@ -28,7 +28,8 @@
 #include "hearth/telemetry.h"
 
 enum {
-    DRAIN_MS = 2000, /* for a peer that goes on sending to see that it was answered */
+    ACCEPT_FAILURE_MS = 1000, /* from one line in the log to the next */
+    DRAIN_MS = 2000,          /* for a peer that goes on sending to see that it was answered */
     /* What a head takes in records beyond its own bytes: lengths, prefixes, the parameters that are
      * no headers. */
     HEAD_OVERHEAD_BYTES = 65536,
@@ -47,6 +48,7 @@ struct fcgi_loop {
     pthread_mutex_t all_lock; /* guards `all`; taken when a connection comes or goes */
     struct fcgi_watch *all;
     atomic_bool stopping;
+    _Atomic int64_t accept_failure_ms; /* when it was last said that none can be accepted */
 };
 
 /* What a thread has to itself. */
@@ -196,6 +198,18 @@ static void go_to_the_end(struct fcgi_loop *loop)
     pthread_mutex_unlock(&loop->listener_lock);
 }
 
+/* Every thread would say so twenty times a second. */
+static void say_accept_failed(struct fcgi_loop *loop, int number)
+{
+    const int64_t now_ms = clock_monotonic_ns(&clock_system) / 1000000;
+    int64_t before_ms = atomic_load(&loop->accept_failure_ms);
+    if (now_ms - before_ms >= ACCEPT_FAILURE_MS &&
+        atomic_compare_exchange_strong(&loop->accept_failure_ms, &before_ms, now_ms)) {
+        LOG_ERROR("accept_failed", LOG_INTEGER("errno", number),
+                  LOG_TEXT("detail", "no descriptor or memory for another connection"));
+    }
+}
+
 /* False when none waits, or none can be taken. */
 static bool accept_connection(struct fcgi_loop *loop)
 {
@@ -208,8 +222,7 @@ static bool accept_connection(struct fcgi_loop *loop)
     const int number = errno;
     if (number == EMFILE || number == ENFILE || number == ENOMEM || number == ENOBUFS) {
         const struct timespec pause = {.tv_nsec = 50000000};
-        LOG_ERROR("accept_failed", LOG_INTEGER("errno", number),
-                  LOG_TEXT("detail", "no descriptor or memory for another connection"));
+        say_accept_failed(loop, number);
         nanosleep(&pause, NULL);
     } else if (number == EINVAL || number == EBADF) { /* the listener was shut: the pool ends */
         stop_listening(loop);
@@ -366,6 +379,7 @@ struct fcgi_loop *fcgi_loop_new(const struct fcgi_loop_options *options, struct 
     }
     loop->options = *options;
     loop->listener.kind = FCGI_WATCH_LISTENER;
+    atomic_init(&loop->accept_failure_ms, INT64_MIN / 2);
     loop->accepting = true;
     pthread_mutex_init(&loop->listener_lock, NULL);
     pthread_mutex_init(&loop->all_lock, NULL);

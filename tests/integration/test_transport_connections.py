@@ -129,6 +129,23 @@ def descriptors_beyond_1024_are_as_good_as_others():
 
 
 @test
+def without_descriptors_it_says_so_once_a_second_and_recovers():
+    p = pool(pool__threads=4)
+    equal(p.request("GET", "/hello").status, 200)
+    worker = p.worker_pids()[0]
+    used = max(int(n) for n in os.listdir(f"/proc/{worker}/fd"))
+    _, hard = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (used + 3, hard))
+    opened = [p.connect() for _ in range(30)]
+    eventually(lambda: p.log_lines("accept_failed"), 3.0, "it says so")
+    time.sleep(2.2)
+    assert len(p.log_lines("accept_failed")) <= 4, len(p.log_lines("accept_failed"))
+    for c in opened:
+        c.close()
+    equal(p.request("GET", "/hello").status, 200)
+
+
+@test
 def peers_that_begin_a_request_and_stop_starve_nobody():
     for threads in (1, 2, 4):
         p = pool(pool__threads=threads, pool__receive_timeout_ms=4000)
