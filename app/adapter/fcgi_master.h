@@ -39,6 +39,7 @@ struct fcgi_master {
     struct fcgi_settings now;
     struct fcgi_settings before; /* while RELOADING: what was in force; else without config */
     uint32_t last_generation;
+    int64_t shut_ms; /* while STOPPING: when a TCP socket is shut; monotonic */
     bool reload_wanted;
     bool reload_waits; /* and it has been said */
     bool unsettled;    /* while RELOADING: an earlier reload is still draining */
@@ -46,7 +47,12 @@ struct fcgi_master {
 };
 
 /* Beyond what a child allows itself, before it is killed. */
-enum { FCGI_KILL_GRACE_MS = 2000, FCGI_KEEPER_PATIENCE_MS = 30000, FCGI_HURRY_MS = 2000 };
+enum {
+    FCGI_KILL_GRACE_MS = 2000,
+    FCGI_KEEPER_PATIENCE_MS = 30000,
+    FCGI_HURRY_MS = 2000,
+    FCGI_SHUT_MS = 300
+};
 
 /* So many generations of workers may stand side by side: one that serves, and two at a time that
  * start or drain. */

@@ -126,7 +126,10 @@ static void begin_stop(struct fcgi_master *master, int exit_status, int64_t pati
     if (master->phase < FCGI_PHASE_STOPPING) {
         master->phase = FCGI_PHASE_STOPPING;
         master->exit_status = exit_status;
-        fcgi_listener_shut(&master->listener);
+        if (master->listener.path[0]) { /* what waits on a Unix socket survives it */
+            fcgi_listener_shut(&master->listener);
+        }
+        master->shut_ms = fcgi_now_ms() + FCGI_SHUT_MS;
         LOG_INFO("pool_stopping", LOG_INTEGER("workers", (int64_t)fcgi_children_count(
                                                              &master->children, FCGI_ANY_GENERATION,
                                                              FCGI_CHILD_NONE)));
@@ -193,6 +196,9 @@ static void advance(struct fcgi_master *master)
         }
         break;
     case FCGI_PHASE_STOPPING:
+        if (fcgi_now_ms() >= master->shut_ms) { /* the workers have taken what waited */
+            fcgi_listener_shut(&master->listener);
+        }
         if (fcgi_children_count(&master->children, FCGI_ANY_GENERATION, FCGI_CHILD_NONE) == 0) {
             fcgi_child_end(&master->children.keeper, FCGI_KEEPER_PATIENCE_MS);
             master->phase = FCGI_PHASE_LAST;

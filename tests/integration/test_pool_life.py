@@ -153,7 +153,16 @@ def a_second_sigterm_ends_it_now():
 
 @test
 def nobody_who_waited_to_be_accepted_is_forgotten():
-    p = pool(pool__workers=1, pool__threads=1)
+    check_that_nobody_is_forgotten(pool(pool__workers=1, pool__threads=1))
+
+
+@test
+def nor_who_waited_on_a_tcp_port():
+    p = Pool(TEST_PROGRAM, {"pool.workers": 1, "pool.threads": 1}, listen="tcp").start()
+    check_that_nobody_is_forgotten(p)
+
+
+def check_that_nobody_is_forgotten(p):
     busy = p.connect()
     busy.send(fcgi.encode("GET", "/slow?ms=800"))
     time.sleep(0.2)
