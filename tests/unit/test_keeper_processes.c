@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -309,21 +310,40 @@ static void whatever_is_killed_in_whatever_order_the_promise_holds(void **state)
     expect_what_was_acknowledged(pool);
 }
 
+static bool never(const struct keeper_control *control)
+{
+    (void)control;
+    return false;
+}
+
+static void not_ready(const struct keeper_control *control)
+{
+    (void)control;
+    fail_msg("the second keeper was ready");
+}
+
 static void a_second_pool_is_told_who_holds_the_directory(void **state)
 {
     struct pool *pool = *state;
     struct keeper_case *keeper = &pool->keeper;
-    struct error_record error = {0};
+    const struct keeper_control control = {never, not_ready};
     struct services stranger = keeper->services;
-    keeper_case_start(keeper, false);
-    /* Another pool has another shared area. */
-    stranger.shared = shared_memory(keeper->shared_bytes);
-    assert_int_equal(sensor_shared_init(keeper->config, stranger.shared, 8), HEARTH_OK);
-    struct reading_store *store = embedded_store_local(&keeper->services, &error);
-    assert_null(store);
-    assert_int_equal(error.code, HEARTH_LOCKED);
+    struct error_record error = {0};
     char expected[64];
+    keeper_case_start(keeper, false);
     snprintf(expected, sizeof expected, "pid %ld, since ", (long)keeper->process);
+    /* Another pool has another shared area, and waits only as long as a stopping program needs. */
+    stranger.shared = shared_memory(keeper->shared_bytes);
+    assert_int_equal(sensor_shared_init(keeper->config, stranger.shared, WORKERS), HEARTH_OK);
+    int64_t began_ns = clock_monotonic_ns(&clock_system);
+    assert_int_equal(sensor_keeper_run(&stranger, &control, &error), HEARTH_LOCKED);
+    assert_true(clock_monotonic_ns(&clock_system) - began_ns >= INT64_C(2000000000));
+    assert_non_null(strstr(error.detail, expected));
+    munmap(stranger.shared, keeper->shared_bytes);
+    /* A command does not wait. */
+    error = (struct error_record){0};
+    assert_null(embedded_store_local(&keeper->services, &error));
+    assert_int_equal(error.code, HEARTH_LOCKED);
     assert_non_null(strstr(error.detail, expected));
 }
 
