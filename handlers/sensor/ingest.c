@@ -49,6 +49,13 @@ static void count_result(const struct ingest *ingest, const struct append_result
     metric_add(metrics->quarantined[ingest->dialect], result->quarantined);
 }
 
+/* Of an append that begins now: what it took to read the body is not the store's. */
+static int64_t store_deadline_ns(const struct sensor *sensor, const struct request *request)
+{
+    int64_t own = clock_monotonic_ns(request->clock) + sensor->commit_timeout_ms * 1000000;
+    return own < request->deadline_ns ? own : request->deadline_ns;
+}
+
 enum hearth_error ingest_finish(struct ingest *ingest)
 {
     struct reading_store *store = ingest->sensor->store;
@@ -59,8 +66,9 @@ enum hearth_error ingest_finish(struct ingest *ingest)
     struct append_result result = {.first_ms = -1, .last_ms = -1};
     if (count == 0 && texts == 0)
         return HEARTH_OK;
-    enum hearth_error error = store->append(store, records, count, rejected, texts,
-                                            ingest->deadline_ns, &result, ingest->request->error);
+    int64_t deadline_ns = store_deadline_ns(ingest->sensor, ingest->request);
+    enum hearth_error error = store->append(store, records, count, rejected, texts, deadline_ns,
+                                            &result, ingest->request->error);
     result.quarantined += ingest->rejected_count - texts; /* the store counts texts */
     buffer_reset(&ingest->records);
     buffer_reset(&ingest->rejected);
@@ -215,7 +223,7 @@ static enum hearth_error ingest_body(struct ingest *ingest, struct buffer *body)
         return ingest_binary(ingest, buffer_view(body));
     }
     ingest->dialect = DIALECT_JSON;
-    if (says_lines(content_type) || ingest_looks_like_lines(ingest, buffer_view(body)))
+    if (says_lines(content_type) || ingest_looks_like_lines(buffer_view(body)))
         return ingest_json_lines(ingest, buffer_view(body));
     return ingest_json_document(ingest, buffer_view(body));
 }
@@ -229,12 +237,6 @@ static enum hearth_error read_body(const struct sensor *sensor, const struct req
                             "readings are sent without a Content-Encoding");
     enum hearth_error error = body_limit(request->body, sensor->max_body_bytes);
     return error ? error : body_read_all(request->body, body);
-}
-
-static int64_t store_deadline_ns(const struct sensor *sensor, const struct request *request)
-{
-    int64_t own = clock_monotonic_ns(request->clock) + sensor->commit_timeout_ms * 1000000;
-    return own < request->deadline_ns ? own : request->deadline_ns;
 }
 
 enum hearth_error sensor_ingest(const struct request *request, struct response *response,
@@ -255,7 +257,6 @@ enum hearth_error sensor_ingest(const struct request *request, struct response *
     if (error)
         goto out;
     ingest.now_ms = clock_wall_ms(request->clock);
-    ingest.deadline_ns = store_deadline_ns(sensor, request);
     error = ingest_body(&ingest, &body);
     if (!error)
         error = ingest_finish(&ingest);

@@ -16,8 +16,7 @@ struct ingest {
     const struct request *request;
     struct auth_identity identity;
     enum sensor_dialect dialect;
-    int64_t now_ms;      /* of receipt */
-    int64_t deadline_ns; /* for the store */
+    int64_t now_ms; /* of receipt */
 
     struct buffer records;      /* struct record */
     struct buffer rejected;     /* struct rejected_reading, each of one or more side by side */
@@ -35,7 +34,7 @@ HEARTH_MUST_CHECK enum hearth_error ingest_binary(struct ingest *ingest, struct 
 HEARTH_MUST_CHECK enum hearth_error ingest_json_document(struct ingest *ingest, struct view body);
 HEARTH_MUST_CHECK enum hearth_error ingest_json_lines(struct ingest *ingest, struct view body);
 /* Several lines of which the first that is not blank is an object by itself? */
-bool ingest_looks_like_lines(const struct ingest *ingest, struct view body);
+bool ingest_looks_like_lines(struct view body);
 
 /* For the dialects, in the body's order. A reading that is no record is quarantined as `raw`, a
  * part of the body. Rejected neighbours of one reason are kept as one text, with what stands

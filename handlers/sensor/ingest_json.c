@@ -16,7 +16,7 @@
 
 static struct json_tokener *new_tokener(const struct ingest *ingest)
 {
-    /* One more than allowed: is_too_large judges, and json-c counts scalars as a level. */
+    /* One more than allowed: is_too_large judges, and json-c takes a scalar for a level. */
     struct json_tokener *tokener = json_tokener_new_ex(ingest->sensor->max_json_depth + 1);
     if (tokener)
         json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS |
@@ -30,61 +30,27 @@ static bool is_too_large(const struct ingest *ingest, const struct json_extent *
            extent->depth > (size_t)ingest->sensor->max_json_depth;
 }
 
-/* The whole text is one value. A JSON null is a NULL `*value`. */
-static bool parse(struct json_tokener *tokener, struct view text, struct json_object **value)
+/* Of a text that is one object. */
+static struct json_object *parse(struct json_tokener *tokener, struct view text)
 {
     json_tokener_reset(tokener);
-    *value = json_tokener_parse_ex(tokener, text.data, (int)text.length);
-    enum json_tokener_error error = json_tokener_get_error(tokener);
-    size_t taken = json_tokener_get_parse_end(tokener);
-    if (error == json_tokener_continue) {
-        /* A number or a word at the very end: json-c wants to see what ends it. */
-        *value = json_tokener_parse_ex(tokener, "", 1);
-        error = json_tokener_get_error(tokener);
-        taken = text.length;
-    }
-    if (error == json_tokener_success && taken == text.length)
-        return true;
-    json_object_put(*value);
-    *value = NULL;
-    return false;
+    return json_tokener_parse_ex(tokener, text.data, (int)text.length);
 }
 
-/* One value off the front of `*text`, where no space is: REJECT_NONE, NOT_JSON, or TOO_LARGE, which
- * was not parsed. `*raw` is its text. */
-static enum record_reject take_value(const struct ingest *ingest, struct json_tokener *tokener,
-                                     struct view *text, struct view *raw,
-                                     struct json_object **value)
+/* The whole text is one value, but for space behind it. */
+static bool scan_whole(struct view text, struct json_extent *extent)
 {
-    struct json_extent extent;
-    *value = NULL;
-    if (!ingest_json_scan(*text, &extent))
-        return REJECT_NOT_JSON;
-    *raw = view_slice(*text, 0, extent.bytes);
-    *text = view_skip(*text, extent.bytes);
-    if (is_too_large(ingest, &extent))
-        return REJECT_TOO_LARGE;
-    return parse(tokener, *raw, value) ? REJECT_NONE : REJECT_NOT_JSON;
-}
-
-/* The same, of a text that has nothing but space behind the value. */
-static enum record_reject take_whole(const struct ingest *ingest, struct json_tokener *tokener,
-                                     struct view text, struct json_object **value)
-{
-    struct view raw;
-    enum record_reject reject = take_value(ingest, tokener, &text, &raw, value);
+    if (!ingest_json_scan(text, extent))
+        return false;
+    text = view_skip(text, extent->bytes);
     ingest_json_skip_space(&text);
-    if (reject == REJECT_NOT_JSON || text.length == 0)
-        return reject;
-    json_object_put(*value);
-    *value = NULL;
-    return REJECT_NOT_JSON;
+    return text.length == 0;
 }
 
 /* ---- Readings ---- */
 
-static enum hearth_error add_value(struct ingest *ingest, enum record_reject reject,
-                                   struct json_object *value, struct view raw)
+static enum hearth_error add_object(struct ingest *ingest, struct json_object *object,
+                                    struct view raw)
 {
     struct reading reading;
     const struct reading_json_options options = {
@@ -94,9 +60,8 @@ static enum hearth_error add_value(struct ingest *ingest, enum record_reject rej
         .now_ms = ingest->now_ms,
     };
     struct error_record *error = ingest->request->error;
-    if (reject)
-        return ingest_reject(ingest, reject, raw);
-    reject = reading_from_json(value, &options, &reading, &ingest->ignored, error);
+    enum record_reject reject =
+        reading_from_json(object, &options, &reading, &ingest->ignored, error);
     if (reject && error->code)
         return error->code == HEARTH_NO_MEMORY ? HEARTH_NO_MEMORY : HEARTH_UNAVAILABLE;
     if (reject)
@@ -104,16 +69,37 @@ static enum hearth_error add_value(struct ingest *ingest, enum record_reject rej
     return ingest_reading(ingest, &reading, raw);
 }
 
+typedef enum hearth_error element_fn(struct ingest *ingest, struct json_tokener *tokener,
+                                     const struct json_extent *extent, struct view raw);
+
+/* `raw` begins with the value that was scanned. */
+static enum hearth_error add_element(struct ingest *ingest, struct json_tokener *tokener,
+                                     const struct json_extent *extent, struct view raw)
+{
+    if (is_too_large(ingest, extent))
+        return ingest_reject(ingest, REJECT_TOO_LARGE, raw);
+    if (raw.data[0] != '{')
+        return ingest_reject(ingest, REJECT_WRONG_TYPE, raw);
+    struct json_object *object = parse(tokener, view_slice(raw, 0, extent->bytes));
+    /* The text is whole, so that only memory can have kept json-c from its end. */
+    if (!object && json_tokener_get_error(tokener) == json_tokener_continue)
+        return HEARTH_NO_MEMORY;
+    if (!object)
+        return ingest_reject(ingest, REJECT_NOT_JSON, raw);
+    enum hearth_error error = add_object(ingest, object, raw);
+    json_object_put(object);
+    return error;
+}
+
 /* ---- Lines ---- */
 
 static enum hearth_error add_line(struct ingest *ingest, struct json_tokener *tokener,
                                   struct view line)
 {
-    struct json_object *value;
-    enum record_reject reject = take_whole(ingest, tokener, line, &value);
-    enum hearth_error error = add_value(ingest, reject, value, line);
-    json_object_put(value);
-    return error;
+    struct json_extent extent;
+    if (!scan_whole(line, &extent))
+        return ingest_reject(ingest, REJECT_NOT_JSON, line);
+    return add_element(ingest, tokener, &extent, line);
 }
 
 /* The next line that is not blank, without the space around it; false at the end. */
@@ -130,20 +116,12 @@ static bool next_line(struct view *rest, struct view *line)
     return false;
 }
 
-bool ingest_looks_like_lines(const struct ingest *ingest, struct view body)
+bool ingest_looks_like_lines(struct view body)
 {
     struct view first, second;
-    struct json_object *value = NULL;
-    if (!next_line(&body, &first) || !next_line(&body, &second))
-        return false;
-    struct json_tokener *tokener = new_tokener(ingest);
-    if (!tokener)
-        return false;
-    bool lines =
-        first.data[0] == '{' && take_whole(ingest, tokener, first, &value) != REJECT_NOT_JSON;
-    json_object_put(value);
-    json_tokener_free(tokener);
-    return lines;
+    struct json_extent extent;
+    return next_line(&body, &first) && next_line(&body, &second) && first.data[0] == '{' &&
+           scan_whole(first, &extent);
 }
 
 enum hearth_error ingest_json_lines(struct ingest *ingest, struct view body)
@@ -161,15 +139,12 @@ enum hearth_error ingest_json_lines(struct ingest *ingest, struct view body)
 
 /* ---- Documents ---- */
 
-typedef enum hearth_error element_fn(struct ingest *ingest, enum record_reject reject,
-                                     struct json_object *value, struct view raw);
-
-static enum hearth_error ignore_element(struct ingest *ingest, enum record_reject reject,
-                                        struct json_object *value, struct view raw)
+static enum hearth_error ignore_element(struct ingest *ingest, struct json_tokener *tokener,
+                                        const struct json_extent *extent, struct view raw)
 {
     (void)ingest;
-    (void)reject;
-    (void)value;
+    (void)tokener;
+    (void)extent;
     (void)raw;
     return HEARTH_OK;
 }
@@ -186,15 +161,13 @@ static bool take_byte(struct view *text, char byte)
 static enum hearth_error take_element(struct ingest *ingest, struct json_tokener *tokener,
                                       struct view *text, element_fn *element)
 {
-    struct json_object *value;
-    struct view raw;
+    struct json_extent extent;
     ingest_json_skip_space(text);
-    enum record_reject reject = take_value(ingest, tokener, text, &raw, &value);
-    if (reject == REJECT_NOT_JSON)
+    if (!ingest_json_scan(*text, &extent))
         return HEARTH_BAD_BODY;
-    enum hearth_error error = element(ingest, reject, value, raw);
-    json_object_put(value);
-    return error;
+    struct view raw = view_slice(*text, 0, extent.bytes);
+    *text = view_skip(*text, extent.bytes);
+    return element(ingest, tokener, &extent, raw);
 }
 
 /* BAD_BODY without a word when the array is not JSON. */
@@ -219,17 +192,13 @@ static enum hearth_error each_element(struct ingest *ingest, struct json_tokener
 static enum hearth_error add_document(struct ingest *ingest, struct json_tokener *tokener,
                                       struct view body)
 {
-    struct json_object *value;
+    struct json_extent extent;
     if (body.length > 0 && body.data[0] == '[') {
         enum hearth_error error = each_element(ingest, tokener, body, ignore_element);
-        return error ? error : each_element(ingest, tokener, body, add_value);
+        return error ? error : each_element(ingest, tokener, body, add_element);
     }
-    enum record_reject reject = take_whole(ingest, tokener, body, &value);
-    if (reject == REJECT_NOT_JSON)
-        return HEARTH_BAD_BODY;
-    enum hearth_error error = add_value(ingest, reject, value, body);
-    json_object_put(value);
-    return error;
+    return scan_whole(body, &extent) ? add_element(ingest, tokener, &extent, body)
+                                     : HEARTH_BAD_BODY;
 }
 
 enum hearth_error ingest_json_document(struct ingest *ingest, struct view body)

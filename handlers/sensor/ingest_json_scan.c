@@ -1,11 +1,32 @@
 /*
  * ingest_json_scan.c - JSON text before it is parsed: one pass over the bytes, no memory.
  *
- * json-c 0.16 takes some things for JSON that are not, even in its strict mode (NaN, Infinity, 'a',
- * raw control bytes, "1."); none of them gets past here. And a tree takes many times the memory of
- * its text, which is why the members are counted first.
+ * It goes before json-c for three reasons. json-c 0.16 takes some things for JSON that are not,
+ * even in its strict mode (NaN, Infinity, 'a', raw control bytes, "1."). A tree takes many times
+ * the memory of its text, so the members are counted first. And a call costs about a microsecond
+ * (json-c changes the locale), which is too much for what is plainly no reading.
  */
 #include "handlers/sensor/ingest_json_scan.h"
+
+#include "app/core/utf8.h"
+
+/* What may come next; a set. */
+enum expected {
+    VALUE = 1,
+    KEY = 2,
+    COLON = 4,
+    COMMA = 8,
+    END = 16,
+};
+
+struct scan {
+    struct view text;
+    size_t at;
+    unsigned expected;
+    size_t depth;
+    uint64_t objects[INGEST_JSON_SCAN_DEPTH / 64]; /* a bit a level: an object, not an array */
+    struct json_extent *extent;
+};
 
 bool ingest_json_is_space(char c)
 {
@@ -56,28 +77,51 @@ static size_t skip_number(struct view text, size_t at)
     return at;
 }
 
-/* Behind the string that begins at `at`, or SIZE_MAX: it does not end, or has a control byte. */
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/* Behind the escape that begins at `at`, or SIZE_MAX. */
+static size_t skip_escape(struct view text, size_t at)
+{
+    struct view escape = view_slice(text, at, 6);
+    if (escape.length < 2)
+        return SIZE_MAX;
+    if (escape.data[1] != 'u')
+        return view_index_of(VIEW("\"\\/bfnrt"), escape.data[1]) == SIZE_MAX ? SIZE_MAX : at + 2;
+    for (size_t i = 2; i < 6; i++)
+        if (i >= escape.length || !is_hex(escape.data[i]))
+            return SIZE_MAX;
+    return at + 6;
+}
+
+/* Behind the string that begins at `at`, or SIZE_MAX. */
 static size_t skip_string(struct view text, size_t at)
 {
-    for (at++; at < text.length && text.data[at] != '"'; at++) {
-        if ((unsigned char)text.data[at] < 0x20)
+    bool valid = true;
+    at++;
+    while (at < text.length && text.data[at] != '"') {
+        unsigned char c = (unsigned char)text.data[at];
+        if (c < 0x20)
             return SIZE_MAX;
-        if (text.data[at] == '\\')
-            at++;
+        if (c == '\\')
+            at = skip_escape(text, at);
+        else
+            at += c < 0x80 ? 1 : utf8_next(view_skip(text, at), &valid);
+        if (!valid)
+            return SIZE_MAX;
     }
     return at < text.length ? at + 1 : SIZE_MAX;
 }
 
-static bool is_letter(char c)
-{
-    return c >= 'a' && c <= 'z'; /* of true, false and null */
-}
-
 static size_t skip_word(struct view text, size_t at)
 {
-    while (at < text.length && is_letter(text.data[at]))
-        at++;
-    return at;
+    static const struct view words[] = {{"true", 4}, {"false", 5}, {"null", 4}};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (view_starts_with(view_skip(text, at), words[i]))
+            return at + words[i].length;
+    return SIZE_MAX;
 }
 
 /* Behind the string, number or word that begins at `at`, or SIZE_MAX. */
@@ -86,36 +130,99 @@ static size_t skip_scalar(struct view text, size_t at)
     char c = text.data[at];
     if (c == '"')
         return skip_string(text, at);
-    if (c == '-' || is_digit_at(text, at))
-        return skip_number(text, at);
-    return is_letter(c) ? skip_word(text, at) : SIZE_MAX;
+    return c == '-' || is_digit_at(text, at) ? skip_number(text, at) : skip_word(text, at);
 }
 
-/* ---- Values ---- */
+/* ---- Objects and arrays ---- */
 
-/* A container has a member more than commas, or is empty and counts as one. */
+static bool is_deep(const struct scan *scan)
+{
+    return scan->depth > INGEST_JSON_SCAN_DEPTH;
+}
+
+static bool in_object(const struct scan *scan)
+{
+    size_t level = scan->depth - 1;
+    return !is_deep(scan) && (scan->objects[level / 64] >> level % 64 & 1) != 0;
+}
+
+static bool expects(const struct scan *scan, unsigned expected)
+{
+    return is_deep(scan) || (scan->expected & expected) != 0;
+}
+
+static bool open_container(struct scan *scan, bool object)
+{
+    size_t level = scan->depth;
+    if (level > 0 && !expects(scan, VALUE))
+        return false;
+    if (level < INGEST_JSON_SCAN_DEPTH) {
+        uint64_t bit = UINT64_C(1) << level % 64;
+        scan->objects[level / 64] &= ~bit;
+        scan->objects[level / 64] |= object ? bit : 0;
+    }
+    scan->depth++;
+    if (scan->depth > scan->extent->depth)
+        scan->extent->depth = scan->depth;
+    scan->extent->members++; /* one more than commas; an empty one counts, too */
+    scan->expected = END | (object ? KEY : VALUE);
+    scan->at++;
+    return true;
+}
+
+static bool close_container(struct scan *scan, bool object)
+{
+    if (!expects(scan, END) || (!is_deep(scan) && in_object(scan) != object))
+        return false;
+    scan->depth--;
+    scan->expected = COMMA | END;
+    scan->at++;
+    return true;
+}
+
+static bool take_scalar(struct scan *scan)
+{
+    bool key = scan->text.data[scan->at] == '"' && (scan->expected & KEY) != 0;
+    if (!key && !expects(scan, VALUE))
+        return false;
+    scan->expected = key ? COLON : COMMA | END;
+    scan->at = skip_scalar(scan->text, scan->at);
+    return scan->at != SIZE_MAX;
+}
+
+static bool take_separator(struct scan *scan, char c)
+{
+    if (!expects(scan, c == ',' ? COMMA : COLON))
+        return false;
+    scan->extent->members += c == ',';
+    scan->expected = c == ',' && in_object(scan) ? KEY : VALUE;
+    scan->at++;
+    return true;
+}
+
+static bool take_one(struct scan *scan)
+{
+    char c = scan->text.data[scan->at];
+    if (ingest_json_is_space(c)) {
+        scan->at++;
+        return true;
+    }
+    if (c == '{' || c == '[')
+        return open_container(scan, c == '{');
+    if (c == '}' || c == ']')
+        return close_container(scan, c == '}');
+    return c == ',' || c == ':' ? take_separator(scan, c) : take_scalar(scan);
+}
+
 static bool scan_container(struct view text, struct json_extent *extent)
 {
-    size_t at = 0, depth = 0;
+    struct scan scan = {.text = text, .extent = extent};
     do {
-        char c = text.data[at];
-        if (c == '{' || c == '[') {
-            depth++;
-            extent->members++;
-            extent->depth = depth > extent->depth ? depth : extent->depth;
-            at++;
-        } else if (c == '}' || c == ']') {
-            depth--;
-            at++;
-        } else if (c == ',' || c == ':' || ingest_json_is_space(c)) {
-            extent->members += c == ',';
-            at++;
-        } else {
-            at = skip_scalar(text, at);
-        }
-    } while (depth > 0 && at < text.length);
-    extent->bytes = at;
-    return depth == 0;
+        if (scan.at >= text.length || !take_one(&scan))
+            return false;
+    } while (scan.depth > 0);
+    extent->bytes = scan.at;
+    return true;
 }
 
 bool ingest_json_scan(struct view text, struct json_extent *extent)

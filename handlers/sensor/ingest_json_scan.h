@@ -1,6 +1,6 @@
 /*
- * ingest_json_scan.h - JSON text before it is parsed: where a value ends, and what parsing it would
- * cost.
+ * ingest_json_scan.h - is it JSON (RFC 8259), where does the value end, and what would parsing it
+ * cost?
  */
 #ifndef HEARTH_SENSOR_INGEST_JSON_SCAN_H
 #define HEARTH_SENSOR_INGEST_JSON_SCAN_H
@@ -13,10 +13,11 @@ struct json_extent {
     size_t depth;   /* of objects and arrays within each other; 0 = neither */
 };
 
-/* The value at the front of `text`, before which there is no space. False: there is none. True does
- * not promise that it is JSON (brackets may cross, commas be missing): that takes a parser. But its
- * numbers and strings end as they must, and outside of strings there is no byte that JSON does not
- * have. */
+/* Levels whose brackets are held against each other. Of what lies deeper, it is only seen that as
+ * many brackets close as open. */
+enum { INGEST_JSON_SCAN_DEPTH = 128 };
+
+/* The value at the front of `text`, before which there is no space. False: it is not JSON. */
 HEARTH_MUST_CHECK bool ingest_json_scan(struct view text, struct json_extent *extent);
 
 bool ingest_json_is_space(char c);

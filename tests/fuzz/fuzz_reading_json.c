@@ -102,7 +102,7 @@ static void try_form(const struct sensor *pattern, enum form form, struct view i
     must(sum_of(ingest.reasons) == ingest.total.quarantined);
     must(form != FORM_BINARY || error ||
          ingest.total.accepted + ingest.total.quarantined == input.length / RECORD_BYTES);
-    (void)ingest_looks_like_lines(&ingest, buffer_view(&body));
+    (void)ingest_looks_like_lines(buffer_view(&body));
     buffer_clean(&ingest.records);
     buffer_clean(&ingest.rejected);
     buffer_clean(&body);

@@ -285,7 +285,8 @@ static void lines_are_known_by_a_first_one_that_is_too_large(void **state)
 
 static void too_large_and_not_json_is_still_refused(void **state)
 {
-    static const char *const ends[] = {"", "}", ",\"x\":tru\xE9}]", ",'x':1}]"};
+    static const char *const ends[] = {
+        "", "}", "]]", "},]", ",\"x\"}]", ",\"x\":1 2}]", ",\"x\":tru\xE9}]", ",'x':1}]"};
     (void)state;
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         buffer_reset(&body);
