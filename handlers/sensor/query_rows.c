@@ -168,7 +168,9 @@ static enum hearth_error send_rows(struct rows *rows, struct range_answer *answe
     if (!rows->chunk)
         return HEARTH_NO_MEMORY;
     enum hearth_error error = range_answer_run(answer);
-    return error || answer->sent ? error : finish(rows);
+    if (error || answer->sent)
+        return error;
+    return request->method == METHOD_HEAD ? response_finish(rows->response) : finish(rows);
 }
 
 enum hearth_error sensor_rows_get(const struct request *request, struct response *response,

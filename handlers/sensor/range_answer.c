@@ -78,7 +78,8 @@ enum hearth_error range_answer_run(struct range_answer *answer)
         if (error || answer->sent)
             return error;
     }
-    error = store->range(store, &answer->range, visit, answer, answer->request->error);
+    if (answer->request->method != METHOD_HEAD)
+        error = store->range(store, &answer->range, visit, answer, answer->request->error);
     if (!error)
         error = open_answer(answer);
     return answer->sent ? HEARTH_OK : error;

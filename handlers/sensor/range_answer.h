@@ -39,7 +39,8 @@ struct view range_answer_etag(const struct request *request, const char *kind,
 HEARTH_MUST_CHECK enum hearth_error
 range_answer_weaken(const struct request *request, struct response *response, struct view etag);
 
-/* Sends the head and, through `visit`, the body, but does not finish it. `answer->sent`: a 304, 412
+/* Sends the head and, through `visit`, the body, but does not finish it. HEAD is answered from the
+ * state, and visits nothing. `answer->sent`: a 304, 412
  * or 416 was the answer, and that is finished. Errors: those of the store, the builder, `visit`. */
 HEARTH_MUST_CHECK enum hearth_error range_answer_run(struct range_answer *answer);
 

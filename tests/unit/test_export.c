@@ -243,6 +243,41 @@ static void head_has_the_length_and_no_body(void **state)
     assert_int_equal(test.sink.body.length, 0);
 }
 
+static void count_ranges(struct memory_readings *memory, void *context)
+{
+    (void)memory;
+    ++*(int *)context;
+}
+
+/* From what is known of the store: no reading is read for it. */
+static void head_says_what_get_says_and_reads_nothing(void **state)
+{
+    static const char *const targets[] = {"/api/v1/export.bin", "/api/v1/export.bin?from=0",
+                                          "/data", "/temp/data?from=0"};
+    char etag[128], headers[200];
+    int ranges = 0;
+    (void)state;
+    fill(2000);
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        assert_int_equal(export_with(targets[i], test.reader, NULL), 200);
+        int64_t length = test.sink.content_length;
+        snprintf(etag, sizeof etag, "%s", test_sink_header(&test.sink, "ETag"));
+        test.memory.before_visit = count_ranges;
+        test.memory.before_visit_context = &ranges;
+        assert_int_equal(
+            sensor_app_request(&test, "HEAD", targets[i], test.reader, NULL, VIEW_NONE), 200);
+        assert_int_equal(test.sink.content_length, length);
+        assert_string_equal(test_sink_header(&test.sink, "ETag"), etag);
+        assert_non_null(test_sink_header(&test.sink, "Content-Type"));
+        assert_int_equal(test.sink.finishes, 1);
+        snprintf(headers, sizeof headers, "If-None-Match: %s\n", etag);
+        assert_int_equal(
+            sensor_app_request(&test, "HEAD", targets[i], test.reader, headers, VIEW_NONE), 304);
+        test.memory.before_visit = NULL;
+    }
+    assert_int_equal(ranges, 0);
+}
+
 int main(void)
 {
 #define STORY(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -258,6 +293,7 @@ int main(void)
         STORY(late_readings_never_share_a_strong_etag),
         STORY(a_store_that_breaks_in_the_middle_breaks_the_answer),
         STORY(head_has_the_length_and_no_body),
+        STORY(head_says_what_get_says_and_reads_nothing),
     };
     return cmocka_run_group_tests_name("export", tests, NULL, NULL);
 }
