@@ -78,7 +78,8 @@ def apache_accepts_the_site_that_is_shipped():
     shutil.copy(os.path.join(DEPLOY, "apache", "hearth.conf"), f"{home}/conf-available/hearth.conf")
     shutil.copy(os.path.join(DEPLOY, "apache", "site.conf"), f"{home}/site.conf")
     modules = "".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
-                      for name in ("mpm_event", "authz_core", "env", "headers", "proxy", "proxy_fcgi"))
+                      for name in ("mpm_event", "authz_core", "env", "headers", "proxy", "proxy_fcgi",
+                                   "setenvif"))
     conf = write(f"{home}/apache.conf", f"{modules}ServerRoot {home}\nDefaultRuntimeDir {home}\n"
                  f"ErrorLog {home}/log\nListen 127.0.0.1:8081\nInclude site.conf\n")
     accepted(["apache2", "-t", "-f", conf])
