@@ -80,6 +80,8 @@ static enum hearth_error add_element(struct ingest *ingest, struct json_tokener 
         return ingest_reject(ingest, REJECT_TOO_LARGE, raw);
     if (raw.data[0] != '{')
         return ingest_reject(ingest, REJECT_WRONG_TYPE, raw);
+    if (extent->members == 0) /* not worth a tree */
+        return ingest_reject(ingest, REJECT_MISSING_MEMBER, raw);
     struct json_object *object = parse(tokener, view_slice(raw, 0, extent->bytes));
     /* The text is whole, so that only memory can have kept json-c from its end. */
     if (!object && json_tokener_get_error(tokener) == json_tokener_continue)

@@ -143,7 +143,13 @@ static bool is_deep(const struct scan *scan)
 static bool in_object(const struct scan *scan)
 {
     size_t level = scan->depth - 1;
-    return !is_deep(scan) && (scan->objects[level / 64] >> level % 64 & 1) != 0;
+    return scan->depth > 0 && !is_deep(scan) && (scan->objects[level / 64] >> level % 64 & 1) != 0;
+}
+
+/* Of an object, the keys are counted. */
+static void count_element(struct scan *scan)
+{
+    scan->extent->members += scan->depth > 0 && !in_object(scan);
 }
 
 static bool expects(const struct scan *scan, unsigned expected)
@@ -161,10 +167,10 @@ static bool open_container(struct scan *scan, bool object)
         scan->objects[level / 64] &= ~bit;
         scan->objects[level / 64] |= object ? bit : 0;
     }
+    count_element(scan);
     scan->depth++;
     if (scan->depth > scan->extent->depth)
         scan->extent->depth = scan->depth;
-    scan->extent->members++; /* one more than commas; an empty one counts, too */
     scan->expected = END | (object ? KEY : VALUE);
     scan->at++;
     return true;
@@ -185,6 +191,10 @@ static bool take_scalar(struct scan *scan)
     bool key = scan->text.data[scan->at] == '"' && (scan->expected & KEY) != 0;
     if (!key && !expects(scan, VALUE))
         return false;
+    if (key)
+        scan->extent->members++;
+    else
+        count_element(scan);
     scan->expected = key ? COLON : COMMA | END;
     scan->at = skip_scalar(scan->text, scan->at);
     return scan->at != SIZE_MAX;
@@ -194,7 +204,6 @@ static bool take_separator(struct scan *scan, char c)
 {
     if (!expects(scan, c == ',' ? COMMA : COLON))
         return false;
-    scan->extent->members += c == ',';
     scan->expected = c == ',' && in_object(scan) ? KEY : VALUE;
     scan->at++;
     return true;

@@ -4,6 +4,7 @@
  */
 #include "tests/unit/support_sensor.h"
 
+#include "handlers/sensor/ingest_json_scan.h"
 #include "hearth/limits.h"
 
 #include <stdio.h>
@@ -13,7 +14,7 @@
     "{\"time\":\"2025-09-14T18:" minute ":00Z\",\"channel\":1,\"rolling_code\":1,\"humidity\":5}"
 #define DRY(humidity) "{\"channel\":1,\"rolling_code\":1,\"humidity\":" humidity "}"
 
-enum { LARGE_BODY = 1 << 20 };
+static const size_t large_body = 1u << 20, records_sent = 80000;
 
 static struct sensor_app test;
 static struct buffer body;
@@ -22,7 +23,7 @@ static int start(void **state)
 {
     (void)state;
     sensor_app_start(&test, "");
-    buffer_init(&body, 4 * LARGE_BODY);
+    buffer_init(&body, 4 * large_body);
     return 0;
 }
 
@@ -135,7 +136,7 @@ static void two_requests_are_never_one_text(void **state)
 
 static void fill(const char *pattern)
 {
-    while (body.length < LARGE_BODY)
+    while (body.length < large_body)
         buffer_append_text(&body, pattern);
     assert_int_equal(buffer_status(&body), HEARTH_OK);
 }
@@ -191,11 +192,11 @@ static void a_flood_in_an_array_is_few_texts_and_all_of_it(void **state)
 static void a_flood_of_bad_records_is_few_texts_and_all_of_it(void **state)
 {
     (void)state;
-    assert_non_null(buffer_reserve(&body, 12 * 80000));
-    memset(body.data, 0xA5, 12 * 80000);
-    body.length = 12 * 80000;
+    assert_non_null(buffer_reserve(&body, RECORD_BYTES * records_sent));
+    memset(body.data, 0xA5, RECORD_BYTES * records_sent);
+    body.length = RECORD_BYTES * records_sent;
     assert_int_equal(sensor_app_put(&test, "application/octet-stream", buffer_view(&body)), 200);
-    expect_quarantined(80000);
+    expect_quarantined(records_sent);
     assert_true(test.memory.rejected_count <= body.length / 4000);
     assert_int_equal(expect_in_order(buffer_view(&body)), body.length);
     for (size_t i = 0; i < test.memory.rejected_count; i++)
@@ -299,6 +300,46 @@ static void too_large_and_not_json_is_still_refused(void **state)
     assert_int_equal(test.memory.appends, 0);
 }
 
+static void the_scan_tells_extent_members_and_depth(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t bytes, members, depth;
+    } cases[] = {
+        {"1,", 1, 0, 0},
+        {"-0.5e+3 ", 7, 0, 0},
+        {"\"\\u00e9\xC3\xA9\\\"\" x", 12, 0, 0},
+        {"nullx", 4, 0, 0},
+        {"{}{", 2, 0, 1},
+        {"[ ]]", 3, 0, 1},
+        {"[[],[]]", 7, 2, 2},
+        {"{\"a\":{\"b\":[1,2,{}]},\"c\":true}", 31, 6, 4},
+    };
+    static const char *const bad[] = {
+        "",          "]",           "[1",
+        "[1,]",      "[,1]",        "[1 2]",
+        "{\"a\"}",   "{1:2}",       "{\"a\":1,}",
+        "{\"a\",1}", "[\"a\":1]",   "{\"a\":}",
+        "[}",        "[{]}",        "nul",
+        "\"\\x\"",   "\"\\u12g4\"", "\"\\u12",
+        "\"\\",      "\"\xC3\"",    "\"\xED\xA0\x80\"",
+        "\"a\nb\"",  "+1",          "01",
+        "1.",        "NaN",         "'a'",
+    };
+    struct json_extent extent;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (!ingest_json_scan(view_of(cases[i].text), &extent))
+            fail_msg("%s", cases[i].text);
+        assert_int_equal(extent.bytes, cases[i].bytes);
+        assert_int_equal(extent.members, cases[i].members);
+        assert_int_equal(extent.depth, cases[i].depth);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        if (ingest_json_scan(view_of(bad[i]), &extent))
+            fail_msg("%s", bad[i]);
+}
+
 /* ---- Depth ---- */
 
 static void add_nested(int depth, int humidity)
@@ -368,6 +409,7 @@ int main(void)
         STORY(what_is_too_large_does_not_harm_the_others),
         STORY(lines_are_known_by_a_first_one_that_is_too_large),
         STORY(too_large_and_not_json_is_still_refused),
+        STORY(the_scan_tells_extent_members_and_depth),
         STORY(a_reading_nested_deeper_than_allowed_is_quarantined),
         STORY(arrays_within_each_other_cost_nothing_either),
     };
