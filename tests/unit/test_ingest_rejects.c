@@ -313,7 +313,7 @@ static void the_scan_tells_extent_members_and_depth(void **state)
         {"{}{", 2, 0, 1},
         {"[ ]]", 3, 0, 1},
         {"[[],[]]", 7, 2, 2},
-        {"{\"a\":{\"b\":[1,2,{}]},\"c\":true}", 31, 6, 4},
+        {"{\"a\":{\"b\":[1,2,{}]},\"c\":true}", 29, 6, 4},
     };
     static const char *const bad[] = {
         "",          "]",           "[1",
