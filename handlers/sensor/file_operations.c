@@ -264,6 +264,36 @@ enum hearth_error file_sync_directory(struct file_operations *files, const char 
     return code;
 }
 
+/* The directory's device; false when it may not be read. */
+static bool device_of(struct file_operations *files, const char *path, uint64_t *device)
+{
+    struct file_status status = {0};
+    int directory = file_open(files, path, O_RDONLY | O_DIRECTORY, 0, NULL);
+    bool known =
+        directory >= 0 && file_status_of(files, directory, path, &status, NULL) == HEARTH_OK;
+    file_close(files, directory);
+    *device = status.device;
+    return known;
+}
+
+enum hearth_error file_sync_above(struct file_operations *files, const char *path,
+                                  struct error_record *error)
+{
+    char above[PATH_BYTES];
+    uint64_t device, other;
+    char *slash;
+    enum hearth_error code = HEARTH_OK;
+    if (snprintf(above, sizeof above, "%s", path) >= PATH_BYTES || !device_of(files, path, &device))
+        return code;
+    while (code == HEARTH_OK && (slash = strrchr(above, '/')) != NULL && above[1] != '\0') {
+        slash[slash == above] = '\0'; /* of "/a" there remains "/" */
+        if (!device_of(files, above, &other) || other != device)
+            break;
+        code = file_sync_directory(files, above, error);
+    }
+    return code;
+}
+
 /* Makes path[0..length) and makes its name last in the directory above. */
 static enum hearth_error make_directory(struct file_operations *files, char *path, size_t length,
                                         struct error_record *error)

@@ -43,6 +43,21 @@ void live_recovery_clean(struct live_recovery *recovery)
 
 /* ---- Runs of bad slots ---- */
 
+/* Of more rubbish than one commit takes, what waits goes first. */
+static enum hearth_error add_entry(struct live_recovery *recovery,
+                                   const struct quarantine_entry *entry)
+{
+    enum hearth_error code = quarantine_add(recovery->quarantine, entry);
+    if (code != HEARTH_BODY_TOO_LARGE || !quarantine_waits(recovery->quarantine))
+        return code;
+    code = quarantine_commit(recovery->quarantine, NULL);
+    if (code == HEARTH_DISK_FULL)
+        recovery->full = code;
+    else if (code != HEARTH_OK)
+        return code;
+    return quarantine_add(recovery->quarantine, entry);
+}
+
 static enum hearth_error flush_run(struct live_recovery *recovery)
 {
     struct bad_run *run = &recovery->run;
@@ -60,7 +75,7 @@ static enum hearth_error flush_run(struct live_recovery *recovery)
     };
     recovery->quarantined_slots += run->count;
     run->count = 0;
-    return quarantine_add(recovery->quarantine, &entry);
+    return add_entry(recovery, &entry);
 }
 
 /* Can this slot, the next one, be counted in with the run? */
@@ -132,14 +147,13 @@ static enum hearth_error torn_tail(struct live_recovery *recovery, uint64_t sequ
     if (code != HEARTH_OK || known)
         return code;
     recovery->quarantined_slots++;
-    return quarantine_add(recovery->quarantine,
-                          &(struct quarantine_entry){.reason = "TORN_TAIL",
-                                                     .source = VIEW("recovery"),
-                                                     .raw = bytes,
-                                                     .count = 1,
-                                                     .in_live = true,
-                                                     .sequence = sequence,
-                                                     .slot = slot});
+    return add_entry(recovery, &(struct quarantine_entry){.reason = "TORN_TAIL",
+                                                          .source = VIEW("recovery"),
+                                                          .raw = bytes,
+                                                          .count = 1,
+                                                          .in_live = true,
+                                                          .sequence = sequence,
+                                                          .slot = slot});
 }
 
 /* ---- Scanning ---- */
@@ -234,7 +248,11 @@ enum hearth_error live_recovery_scan(struct live_recovery *recovery, const struc
 
 enum hearth_error live_recovery_commit(struct live_recovery *recovery, struct error_record *error)
 {
-    return quarantine_commit(recovery->quarantine, error);
+    enum hearth_error code = quarantine_commit(recovery->quarantine, error);
+    if (code == HEARTH_OK && recovery->full != HEARTH_OK)
+        code = error_set_internal(error, recovery->full, 0, "no room for the quarantine");
+    recovery->full = HEARTH_OK;
+    return code;
 }
 
 /* ---- Settling ---- */

@@ -28,6 +28,7 @@ struct live_recovery {
     uint64_t quarantined_slots;
     uint64_t cut_bytes;
     /* Inside. */
+    enum hearth_error full; /* DISK_FULL: an early commit of the quarantine failed */
     bool known_loaded;
     struct quarantined_runs known;
     struct bad_run {

@@ -36,6 +36,20 @@ enum hearth_error live_store_prepare(const struct live_store_options *options,
     return file_make_directories(files, path, error);
 }
 
+/* A predecessor may have made a file or a directory and died before its name was certain to last;
+ * nothing is acknowledged into it before that. */
+static enum hearth_error sync_names(struct live_store *store, struct error_record *error)
+{
+    char path[LIVE_PATH_BYTES];
+    live_directory_path(store->options.directory, path);
+    enum hearth_error code = file_sync_directory(store->files, path, error);
+    if (code == HEARTH_OK)
+        code = file_sync_directory(store->files, store->options.directory, error);
+    if (code == HEARTH_OK)
+        code = file_sync_above(store->files, store->options.directory, error);
+    return code;
+}
+
 enum hearth_error live_store_open(const struct live_store_options *options,
                                   struct live_published *published, struct live_store **store,
                                   struct error_record *error)
@@ -52,6 +66,8 @@ enum hearth_error live_store_open(const struct live_store_options *options,
     live_file_init(&made->current, made->files, made->options.directory);
     enum hearth_error code = quarantine_open(made->files, made->options.directory, options->clock,
                                              &made->quarantine, error);
+    if (code == HEARTH_OK)
+        code = sync_names(made, error);
     if (code == HEARTH_OK)
         code = live_store_recover(made, error);
     if (code != HEARTH_OK) {

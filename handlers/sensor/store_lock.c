@@ -46,29 +46,39 @@ static bool try_lock(const struct store_lock *lock)
     return try_lock_directory(lock->directory) && try_lock_file(lock->file);
 }
 
-/* Who locked the directory, as the kernel has it; 0 = it does not tell. A line of /proc/locks:
+/* The process id in a line of /proc/locks, when that is the directory's; else 0:
  * "12: FLOCK  ADVISORY  WRITE 4711 fe:01:131074 0 EOF" */
+static uint64_t holder_in_line(struct view line, const char *place)
+{
+    enum { KIND = 1, PID = 4, PLACE = 5, FIELDS = 6 };
+    struct view fields[FIELDS] = {0};
+    uint64_t pid = 0;
+    for (size_t count = 0; count < FIELDS && line.length > 0;) {
+        struct view field = view_split(&line, ' ');
+        if (field.length > 0)
+            fields[count++] = field;
+    }
+    bool is_lock = view_equal(fields[KIND], VIEW("FLOCK")) &&
+                   view_equal(fields[PLACE], view_of(place)) && view_to_uint64(fields[PID], &pid);
+    return is_lock ? pid : 0;
+}
+
+/* Who locked the directory, as the kernel has it; 0 = it does not tell. */
 static int64_t directory_holder(int directory)
 {
-    char line[256];
+    char line[256], place[64];
     struct stat status;
-    int64_t holder = 0;
+    uint64_t holder = 0;
+    if (fstat(directory, &status) != 0)
+        return 0;
+    snprintf(place, sizeof place, "%02x:%02x:%ju", major(status.st_dev), minor(status.st_dev),
+             (uintmax_t)status.st_ino);
     FILE *locks = fopen("/proc/locks", "re");
-    if (!locks || fstat(directory, &status) != 0)
-        status.st_ino = 0;
-    while (locks && holder == 0 && fgets(line, sizeof line, locks)) {
-        unsigned device_major, device_minor;
-        uint64_t inode;
-        int64_t pid;
-        int fields = sscanf(line, "%*s FLOCK %*s WRITE %" SCNd64 " %x:%x:%" SCNu64, &pid,
-                            &device_major, &device_minor, &inode);
-        if (fields == 4 && inode == status.st_ino && device_major == major(status.st_dev) &&
-            device_minor == minor(status.st_dev))
-            holder = pid;
-    }
+    while (locks && holder == 0 && fgets(line, sizeof line, locks))
+        holder = holder_in_line(view_of(line), place);
     if (locks)
         fclose(locks);
-    return holder;
+    return (int64_t)holder;
 }
 
 /* For one whose store.lock was removed. */

@@ -127,6 +127,7 @@ static int fault_fdatasync(struct file_operations *files, int file)
 
 static int fault_fsync(struct file_operations *files, int file)
 {
+    atomic_fetch_add(&faults_of(files)->directory_syncs, 1);
     return strikes(files, "fsync", false) ? -1 : file_system.fsync(&file_system, file);
 }
 

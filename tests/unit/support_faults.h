@@ -27,6 +27,7 @@ struct fault_files {
     _Atomic bool full;            /* writes that need room fail with ENOSPC */
     _Atomic int failed;           /* how many calls failed so far */
     _Atomic int syncs;            /* fdatasync calls so far */
+    _Atomic int directory_syncs;  /* fsync calls so far */
     _Atomic uint64_t asked_bytes; /* of all pwrite calls so far */
     char log[64];                 /* the name of the call that failed */
 };

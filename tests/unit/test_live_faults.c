@@ -471,6 +471,25 @@ static void an_idle_keeper_notices_that_its_file_was_removed(void **state)
     expect_lost(true, -1);
 }
 
+/* ---- Names that were not certain to last ---- */
+
+static void every_opening_makes_the_names_last(void **state)
+{
+    struct run run;
+    (void)state;
+    run_init(&run);
+    for (int i = 0; i < 3; i++) {
+        struct live_store *live = NULL;
+        assert_int_equal(live_store_prepare(&run.live.options, NULL), HEARTH_OK);
+        run.live.faults.directory_syncs = 0;
+        assert_int_equal(live_store_open(&run.live.options, &run.ledger->published, &live, NULL),
+                         HEARTH_OK);
+        assert_true(run.live.faults.directory_syncs >= 3); /* live/, the store, the one above */
+        live_store_close(live);
+    }
+    run_clean(&run);
+}
+
 /* ---- Another directory, the same shared area ---- */
 
 static void what_one_store_published_does_not_touch_another(void **state)
@@ -544,6 +563,7 @@ int main(void)
         cmocka_unit_test(nothing_is_acknowledged_into_a_removed_file),
         cmocka_unit_test(nothing_is_a_duplicate_of_a_removed_file),
         cmocka_unit_test(an_idle_keeper_notices_that_its_file_was_removed),
+        cmocka_unit_test(every_opening_makes_the_names_last),
         cmocka_unit_test(what_one_store_published_does_not_touch_another),
         cmocka_unit_test(a_disk_may_be_full_from_any_append_to_any_other),
     };

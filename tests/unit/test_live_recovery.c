@@ -223,6 +223,31 @@ static void a_file_of_nothing_but_rubbish_does_not_bloat_the_quarantine(void **s
     free(text);
 }
 
+/* Each slot a line: neighbours have different reasons. */
+static void more_rubbish_than_one_commit_takes_does_not_close_the_store(void **state)
+{
+    struct live_case *test = *state;
+    enum { SLOTS = 500000 };
+    struct record *slots = calloc(SLOTS, sizeof *slots);
+    assert_non_null(slots);
+    for (int i = 0; i < SLOTS - 1; i++) {
+        slots[i] = live_bad_record(i);
+        if (i % 2 == 1)
+            memset(&slots[i], 0xFF, sizeof slots[i]);
+    }
+    slots[SLOTS - 1] = live_reading(1);
+    live_file_write(test, "00000001.bin", slots, SLOTS * sizeof *slots);
+    free(slots);
+    assert_int_equal(readings_in(test), 1);
+    char *text = live_quarantine_text(test);
+    size_t length = strlen(text), lines = 0;
+    for (size_t i = 0; i < length; i++)
+        lines += text[i] == '\n';
+    free(text);
+    assert_int_equal(lines, SLOTS - 1);
+    assert_true(length > (64u << 20));
+}
+
 static void an_empty_file_is_written_to(void **state)
 {
     struct live_case *test = *state;
@@ -441,6 +466,7 @@ int main(void)
         cmocka_unit_test(a_torn_tail_is_quarantined_and_cut),
         LIVE_STORY(a_tail_of_zeros_is_one_line_with_a_count),
         LIVE_STORY(a_file_of_nothing_but_rubbish_does_not_bloat_the_quarantine),
+        LIVE_STORY(more_rubbish_than_one_commit_takes_does_not_close_the_store),
         LIVE_STORY(an_empty_file_is_written_to),
         LIVE_STORY(files_that_are_none_of_ours_are_left_alone),
         LIVE_STORY(a_poisoned_file_counts_up_to_what_its_name_says),
