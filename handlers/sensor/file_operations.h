@@ -79,8 +79,8 @@ HEARTH_MUST_CHECK enum hearth_error
 file_sync_directory(struct file_operations *files, const char *path, struct error_record *error);
 /* Makes the names of the directories above last, up to where the device ends or may not be read:
  * who made one of them may have died before. */
-HEARTH_MUST_CHECK enum hearth_error
-file_sync_above(struct file_operations *files, const char *path, struct error_record *error);
+HEARTH_MUST_CHECK enum hearth_error file_sync_above(struct file_operations *files, const char *path,
+                                                    struct error_record *error);
 /* The directory and those above it, each made to last; standing ones are left alone. */
 HEARTH_MUST_CHECK enum hearth_error
 file_make_directories(struct file_operations *files, const char *path, struct error_record *error);

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define HEARTH_MUST_CHECK          __attribute__((warn_unused_result))
+#define HEARTH_MUST_CHECK              __attribute__((warn_unused_result))
 #define HEARTH_PRINTF(text, arguments) __attribute__((format(printf, text, arguments)))
 
 /* ---- Errors --------------------------------------------------------------------------------

@@ -129,7 +129,8 @@ static enum hearth_error body_source_read(struct body_source *source, char *to, 
 
 void test_body_init(struct test_body *body, struct view content, size_t step)
 {
-    *body = (struct test_body){.source = {.read = body_source_read}, .content = content, .step = step};
+    *body =
+        (struct test_body){.source = {.read = body_source_read}, .content = content, .step = step};
 }
 
 /* ---- Requests ---- */
