@@ -233,8 +233,10 @@ char *live_quarantine_text(const struct live_case *test)
 
 size_t live_count_text(const char *text, const char *part)
 {
-    size_t count = 0;
-    for (const char *at = text; (at = strstr(at, part)) != NULL; at++)
+    /* Not strstr: under AddressSanitizer that measures the rest of the text each time. */
+    const char *end = text + strlen(text);
+    size_t count = 0, length = strlen(part);
+    for (const char *at = text; (at = memmem(at, (size_t)(end - at), part, length)) != NULL; at++)
         count++;
     return count;
 }
