@@ -237,7 +237,9 @@ enum { CRASHES = 60, LARGE_BYTES = 200000 };
 static void write_until_killed(struct object_store *store, int first)
 {
     char *bytes = malloc(LARGE_BYTES);
-    for (int i = first; bytes; i++) {
+    if (!bytes)
+        _exit(4);
+    for (int i = first;; i++) {
         char key[32], content[32];
         size_t size = i % 3 ? LARGE_BYTES : 10;
         memset(bytes, 'a' + i % 26, size);
@@ -251,7 +253,6 @@ static void write_until_killed(struct object_store *store, int first)
         if (store_put_under(store, key, content, false, NULL))
             _exit(3);
     }
-    _exit(4);
 }
 
 static void expect_whole_version(struct object_store *store)
