@@ -29,7 +29,7 @@
 
 enum {
     ACCEPT_FAILURE_MS = 1000, /* from one line in the log to the next */
-    DRAIN_MS = 2000,          /* for a peer that goes on sending to see that it was answered */
+    DRAIN_MS = 30000,         /* for a peer that goes on sending to see that it was answered */
     /* What a head takes in records beyond its own bytes: lengths, prefixes, the parameters that are
      * no headers. */
     HEAD_OVERHEAD_BYTES = 65536,

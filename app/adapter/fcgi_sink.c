@@ -5,6 +5,12 @@
  * without one a local Location would be an internal redirect. Headers that steer a front (it would
  * serve a file, or another address, in place of the answer) are left out, whoever set them.
  *
+ * An answer that flows may go on behind the deadline of its request: each byte that the connection
+ * has taken moves the end of sending on by what it may take at the least rate, though never further
+ * than the request's time-out from now. So a large answer over a slow line arrives, and a peer that
+ * falls below the least rate, however fast it was before, is left a time-out later at most. An
+ * answer that only begins when the time is over, which is an error, has one time-out to be sent.
+ *
  * The body: as long as the request said a length, no more is waited for than that, because a front
  * may send the record that ends the body later, or never. What has arrived beyond it is handed on,
  * so that the reader above sees that the lengths disagree. A GET whose length was not said (nginx
@@ -18,7 +24,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WRITE_PIECE_BYTES = 65536 }; /* from one look at the clock to the next */
+enum { WRITE_PIECE_BYTES = 8192 }; /* from one look at the clock to the next */
+#define SECOND_NS INT64_C(1000000000)
 
 /* ---- Status ---- */
 
@@ -147,11 +154,28 @@ static bool time_is_over(const struct fcgi_sink *sink)
     return clock_monotonic_ns(sink->clock) >= sink->deadline_ns;
 }
 
-/* A peer that takes its answer in drops does not outlive the request's time. */
-static enum hearth_error write_in_time(const struct fcgi_sink *sink, struct view bytes)
+static void begin_sending(struct fcgi_sink *sink)
+{
+    sink->send_end_ns = sink->deadline_ns;
+    if (time_is_over(sink)) {
+        sink->send_end_ns = clock_monotonic_ns(sink->clock) + sink->send_credit_ns;
+    }
+}
+
+static void extend_sending(struct fcgi_sink *sink, size_t sent_bytes, int64_t now_ns)
+{
+    const int64_t latest_ns = now_ns + sink->send_credit_ns;
+    sink->send_end_ns += (int64_t)sent_bytes * SECOND_NS / sink->least_send_bytes_per_s;
+    if (sink->send_end_ns > latest_ns) {
+        sink->send_end_ns = latest_ns;
+    }
+}
+
+static enum hearth_error write_in_time(struct fcgi_sink *sink, struct view bytes)
 {
     while (bytes.length > 0) {
-        if (!sink->late && time_is_over(sink)) {
+        const int64_t now_ns = clock_monotonic_ns(sink->clock);
+        if (now_ns >= sink->send_end_ns) {
             return HEARTH_DEADLINE;
         }
         const struct view piece = view_slice(bytes, 0, WRITE_PIECE_BYTES);
@@ -159,6 +183,7 @@ static enum hearth_error write_in_time(const struct fcgi_sink *sink, struct view
         if (error != HEARTH_OK) {
             return error;
         }
+        extend_sending(sink, piece.length, now_ns);
         bytes = view_skip(bytes, piece.length);
     }
     return HEARTH_OK;
@@ -173,14 +198,13 @@ static enum hearth_error release(struct fcgi_sink *sink)
 {
     sink->holding = false;
     const enum hearth_error error = write_head(sink->exchange, &sink->held_head);
-    return error == HEARTH_OK ? fcgi_exchange_write(sink->exchange, buffer_view(&sink->held))
-                              : error;
+    return error == HEARTH_OK ? write_in_time(sink, buffer_view(&sink->held)) : error;
 }
 
 static enum hearth_error sink_head(struct response_sink *base, const struct response_head *head)
 {
     struct fcgi_sink *sink = of_sink(base);
-    sink->late = time_is_over(sink);
+    begin_sending(sink);
     if (sink->hold && head->content_length < 0) {
         sink->holding = true;
         sink->held_head = *head;
@@ -301,6 +325,9 @@ void fcgi_sink_init(struct fcgi_sink *sink, const struct fcgi_sink_options *opti
         .exchange = options->exchange,
         .clock = options->clock,
         .deadline_ns = options->deadline_ns,
+        .send_end_ns = options->deadline_ns,
+        .send_credit_ns = options->timeout_ns,
+        .least_send_bytes_per_s = options->least_send_bytes_per_s,
         .declared_bytes = options->declared_bytes,
         .body_is_unlikely = options->body_is_unlikely,
         .hold = options->hold,

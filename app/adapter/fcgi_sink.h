@@ -17,10 +17,12 @@ struct fcgi_sink {
     struct fcgi_exchange *exchange;
     const struct clock *clock;
     int64_t deadline_ns;    /* no byte of the body is waited for later */
+    int64_t send_end_ns;    /* no byte of the answer is sent later; moves on as they go */
+    int64_t send_credit_ns; /* how far it may be ahead of now */
+    int64_t least_send_bytes_per_s;
     int64_t declared_bytes; /* of the body; -1 = not said */
     int64_t body_bytes;     /* read so far */
     bool body_is_unlikely;
-    bool late;      /* the answer began when the time was over: it is an error, and may end */
     bool body_left; /* nobody wants the rest of it */
 
     bool hold; /* hold an answer of unknown length back, see fcgi_sink_init */
@@ -33,6 +35,8 @@ struct fcgi_sink_options {
     struct fcgi_exchange *exchange; /* Required. Between begin and end. */
     const struct clock *clock;      /* Required. */
     int64_t deadline_ns;            /* Required. Monotonic. */
+    int64_t timeout_ns;             /* Required. From the request's arrival to the deadline. */
+    int64_t least_send_bytes_per_s; /* Required. See fcgi_sink.c. */
     int64_t declared_bytes;         /* Required. CONTENT_LENGTH, -1 = not said. */
     /* GET and HEAD: when no length was said, a body is only looked for, not waited for. */
     bool body_is_unlikely;

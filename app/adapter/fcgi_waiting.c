@@ -15,6 +15,7 @@
 
 enum {
     TICK_MS = 20,
+    DRAIN_PAUSE_MS = 5000,
     DRAIN_PIECE_BYTES = 16384,
     DRAIN_PIECES_PER_TICK = 16, /* 12 MB a second from a peer that does not stop */
 };
@@ -84,21 +85,23 @@ void fcgi_waiting_add(struct fcgi_waiting *waiting, struct fcgi_watch *watch,
 {
     watch->waits_for = waits_for;
     watch->wait_end_ns = clock_monotonic_ns(&clock_system) + milliseconds * 1000000;
+    watch->pause_end_ns = clock_monotonic_ns(&clock_system) + DRAIN_PAUSE_MS * INT64_C(1000000);
     if (waits_for == FCGI_WAIT_DRAIN) {
         shutdown(watch->fd, SHUT_WR);
     }
     put(waiting, watch);
 }
 
-/* Drops what has come. True once the peer has closed or failed. */
-static bool drain(int connection)
+/* Drops what has come. True once the peer has closed or failed, or pauses for too long. */
+static bool drain(struct fcgi_watch *watch, int64_t now_ns)
 {
     char piece[DRAIN_PIECE_BYTES];
     for (int i = 0; i < DRAIN_PIECES_PER_TICK; i++) {
-        const ssize_t length = recv(connection, piece, sizeof piece, MSG_DONTWAIT);
+        const ssize_t length = recv(watch->fd, piece, sizeof piece, MSG_DONTWAIT);
         if (length <= 0) {
-            return length == 0 || errno != EAGAIN;
+            return length == 0 || errno != EAGAIN || now_ns >= watch->pause_end_ns;
         }
+        watch->pause_end_ns = now_ns + DRAIN_PAUSE_MS * INT64_C(1000000);
     }
     return false;
 }
@@ -107,7 +110,7 @@ static void look_after(struct fcgi_waiting *waiting, struct fcgi_watch *watch, i
 {
     const bool over = now_ns >= watch->wait_end_ns;
     if (watch->waits_for == FCGI_WAIT_DRAIN) {
-        if (drain(watch->fd) || over) {
+        if (drain(watch, now_ns) || over) {
             waiting->expire(waiting->context, watch);
             return;
         }

@@ -4,8 +4,9 @@
  * Two kinds. One whose request has not all arrived, while threads are scarce: it goes back to the
  * others once it has arrived, or threads are free again. And one that was answered before its body
  * was read: what still comes is read and dropped, because closing at once could cost the peer the
- * answer. Both are closed when their time is over. A timer looks after them; while nobody waits, it
- * does not run.
+ * answer: a front that sends all before it reads (Caddy) takes the failed sending for the outcome.
+ * Both are closed when their time is over, the second also once its peer sends nothing for long. A
+ * timer looks after them; while nobody waits, it does not run.
  */
 #ifndef HEARTH_FCGI_WAITING_H
 #define HEARTH_FCGI_WAITING_H
@@ -31,6 +32,7 @@ struct fcgi_watch {
     int fd;
     enum fcgi_wait_kind waits_for;
     int64_t wait_end_ns;     /* monotonic */
+    int64_t pause_end_ns;    /* FCGI_WAIT_DRAIN: unless something more is sent */
     atomic_bool armed;       /* orders what its last owner did before what the next one does */
     struct fcgi_watch *next; /* in the waiting list */
     struct fcgi_watch *all_before, *all_behind; /* among all connections of the loop */

@@ -29,6 +29,7 @@ struct worker {
     struct app *app;
     struct fcgi_loop *loop;
     int64_t request_timeout_ns;
+    int64_t least_send_bytes_per_s;
     pthread_t *threads;
     size_t thread_count;
 };
@@ -58,6 +59,8 @@ static void serve_request(void *context, struct fcgi_exchange *exchange, struct 
         .exchange = exchange,
         .clock = &clock_system,
         .deadline_ns = clock_monotonic_ns(&clock_system) + worker->request_timeout_ns,
+        .timeout_ns = worker->request_timeout_ns,
+        .least_send_bytes_per_s = worker->least_send_bytes_per_s,
         .declared_bytes = params.declared_bytes,
         .body_is_unlikely = view_equal(params.input.method, VIEW("GET")) ||
                             view_equal(params.input.method, VIEW("HEAD")),
@@ -137,6 +140,7 @@ static enum hearth_error start_loop(struct worker *worker, struct error_record *
     const int64_t request_ms = config_integer(config, "pool.request_timeout_ms");
     const int64_t receive_ms = config_integer(config, "pool.receive_timeout_ms");
     worker->request_timeout_ns = request_ms * 1000000;
+    worker->least_send_bytes_per_s = config_integer(config, "pool.least_send_bytes_per_s");
     struct fcgi_loop_options loop = {
         .mode = options->mode,
         .listener = options->listener,

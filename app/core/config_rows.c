@@ -70,7 +70,8 @@ static const struct config_row rows[] = {
      .maximum = HOUR_MS,
      .initial = "60000",
      .text = "The deadline of a request, in milliseconds from its arrival. "
-             "Behind it the client gets 504."},
+             "Behind it the client gets 504. "
+             "An answer that has begun may go on: see pool.least_send_bytes_per_s."},
     {.key = "pool.receive_timeout_ms",
      .type = CONFIG_INTEGER,
      .minimum = 100,
@@ -85,6 +86,15 @@ static const struct config_row rows[] = {
      .initial = "30000",
      .text = "How long the web server may take no byte of an answer before the connection is "
              "closed, in milliseconds."},
+    {.key = "pool.least_send_bytes_per_s",
+     .type = CONFIG_INTEGER,
+     .minimum = 1,
+     .maximum = 1 << 30,
+     .initial = "16384",
+     .text = "How fast an answer must be taken, in bytes a second, to go on behind the deadline of "
+             "its request. "
+             "One that is taken more slowly is broken off pool.request_timeout_ms later at the "
+             "latest, so that nobody holds a thread for ever by taking drops."},
     {.key = "pool.drain_timeout_ms",
      .type = CONFIG_INTEGER,
      .minimum = 0,

@@ -282,21 +282,76 @@ def a_peer_that_takes_nothing_gives_its_thread_back():
     eventually(lambda: reasons(p, "/big") == ["DEADLINE"], 2.0, "the reason is in the log")
 
 
+def take(c, piece, pause, seconds, until=lambda: False):
+    """Reads so many bytes at a time; how many there were before the end, or the time was over."""
+    taken, end = 0, time.monotonic() + seconds
+    try:
+        while time.monotonic() < end and not until():
+            data = c.socket.recv(piece)
+            if not data:
+                break
+            taken += len(data)
+            time.sleep(pause)
+    except OSError:
+        pass
+    return taken
+
+
 @test
-def a_peer_that_takes_its_answer_in_drops_is_left_at_the_deadline():
-    p = pool(pool__threads=1, pool__send_timeout_ms=5000, pool__request_timeout_ms=1500)
+def an_answer_that_flows_goes_on_behind_the_deadline():
+    p = pool(pool__threads=1, pool__request_timeout_ms=1000, pool__least_send_bytes_per_s=200000)
+    with p.connect() as c:
+        c.send(fcgi.encode("GET", "/big?bytes=4000000"))
+        began = time.monotonic()
+        taken = take(c, 50000, 0.05, 20.0)  # 1 MB a second at most
+    assert taken > 4000000, f"cut after {taken} bytes and {time.monotonic() - began:.1f} s"
+    assert time.monotonic() - began > 3.0, "it was no slow line"
+    equal(reasons(p, "/big"), [None])
+
+
+@test
+def a_peer_that_takes_its_answer_in_drops_is_left_soon_behind_the_deadline():
+    p = pool(pool__threads=1, pool__send_timeout_ms=5000, pool__request_timeout_ms=1500,
+             pool__least_send_bytes_per_s=100000)
     c = p.connect()
     c.send(fcgi.encode("GET", "/big?bytes=50000000"))
     began = time.monotonic()
-    try:
-        while time.monotonic() - began < 6.0 and not reasons(p, "/big"):
-            c.socket.recv(50000)
-            time.sleep(0.1)
-    except OSError:
-        pass
+    take(c, 2000, 0.1, 9.0, lambda: reasons(p, "/big"))
     eventually(lambda: reasons(p, "/big") == ["DEADLINE"], 1.0, "the reason is in the log")
-    assert 1.0 < time.monotonic() - began < 5.0
+    assert 1.0 < time.monotonic() - began < 8.0
     equal(p.request("GET", "/hello").status, 200)
+
+
+@test
+def what_a_peer_took_fast_buys_it_no_more_than_one_time_out():
+    p = pool(pool__threads=1, pool__send_timeout_ms=5000, pool__request_timeout_ms=1500,
+             pool__least_send_bytes_per_s=100000)
+    c = p.connect()
+    c.send(fcgi.encode("GET", "/big?bytes=50000000"))
+    taken = 0
+    while taken < 20000000:  # 200 s worth of it
+        taken += len(c.socket.recv(1 << 18))
+    began = time.monotonic()
+    take(c, 2000, 0.1, 9.0, lambda: reasons(p, "/big"))
+    eventually(lambda: reasons(p, "/big") == ["DEADLINE"], 1.0, "the reason is in the log")
+    assert time.monotonic() - began < 8.0
+    equal(p.request("GET", "/hello").status, 200)
+
+
+@test
+def a_peer_that_sends_all_of_its_body_before_it_reads_gets_its_answer():
+    """As Caddy does. Closing while it still sends would cost it the answer."""
+    p = pool(pool__threads=1)
+    body = b"x" * 60000
+    with p.connect() as c:
+        c.send(fcgi.begin(1, True),
+               fcgi.params(1, fcgi.cgi("POST", "/hello", length=100 * len(body))),
+               fcgi.params(1, None))
+        for _ in range(100):  # on a machine that has other things to do
+            c.send(fcgi.stdin(1, body))
+            time.sleep(0.04)
+        c.send(fcgi.stdin(1, b""))
+        equal(c.receive().body, b"hello")
 
 
 @test
