@@ -4,6 +4,8 @@
  */
 #include "app/adapter/dispatch.h"
 
+#include <string.h>
+
 #include "app/adapter/dispatch_exchange.h"
 
 /* "OPTIONS *" asks for the server as a whole (RFC 9110 section 9.3.7). */
@@ -25,6 +27,18 @@ static enum hearth_error answer_options(struct exchange *exchange, struct view a
     for (size_t i = 0; i < count && result == HEARTH_OK; i++)
         result = response_add_header(response, headers[i].name, headers[i].value);
     return result == HEARTH_OK ? response_finish(response) : result;
+}
+
+/* A pattern with a parameter matches addresses that lead nowhere, too. */
+static bool has_address(const struct exchange *exchange, const struct router_target *target)
+{
+    const struct app *app = exchange->app;
+    for (size_t i = 0; i < app->module_count; i++) {
+        const struct module *module = app->modules[i].module;
+        if (module->has_address && strcmp(module->name, target->module) == 0)
+            return module->has_address(&exchange->request, target->state);
+    }
+    return true;
 }
 
 static enum hearth_error refuse_method(struct exchange *exchange, struct view allow)
@@ -54,6 +68,8 @@ static enum hearth_error serve(struct exchange *exchange)
     struct request *request = &exchange->request;
     struct router_match match;
     enum hearth_error result = router_find(exchange->app->router, request, &match);
+    if (result == HEARTH_METHOD_NOT_ALLOWED && !has_address(exchange, match.other))
+        return HEARTH_NOT_FOUND;
     if (result == HEARTH_METHOD_NOT_ALLOWED)
         return request->method == METHOD_OPTIONS ? answer_options(exchange, view_of(match.allow))
                                                  : refuse_method(exchange, view_of(match.allow));

@@ -357,6 +357,7 @@ enum hearth_error router_find(const struct router *router, struct request *reque
     walk.path = request->path;
     walk.depth = 0;
     match->target = NULL;
+    match->other = NULL;
     match->path_rest = VIEW_NONE;
     match->allow[0] = '\0';
     if (walk.path.length == 0 || walk.path.data[0] != '/')
@@ -368,6 +369,7 @@ enum hearth_error router_find(const struct router *router, struct request *reque
     request->route = row ? row->target.route->pattern : set->rows->target.route->pattern;
     if (!row) {
         memcpy(match->allow, set->allow, sizeof match->allow);
+        match->other = &set->rows->target;
         return HEARTH_METHOD_NOT_ALLOWED;
     }
     const struct step *last = &walk.steps[walk.depth - 1];

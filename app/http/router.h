@@ -29,8 +29,9 @@ enum { ROUTER_ALLOW_SIZE = 96 };
 
 struct router_match {
     const struct router_target *target; /* NULL unless router_find returns HEARTH_OK */
-    struct view path_rest;              /* what a tail matched */
-    char allow[ROUTER_ALLOW_SIZE];      /* "GET, HEAD, OPTIONS", sorted; METHOD_NOT_ALLOWED only */
+    const struct router_target *other; /* METHOD_NOT_ALLOWED: one of the rows that match the path */
+    struct view path_rest;             /* what a tail matched */
+    char allow[ROUTER_ALLOW_SIZE];     /* "GET, HEAD, OPTIONS", sorted; METHOD_NOT_ALLOWED only */
 };
 
 struct router *router_new(void); /* NULL when memory ran out */

@@ -84,6 +84,12 @@ static enum hearth_error site_start(const struct services *services, void **stat
     return HEARTH_OK;
 }
 
+static bool site_has_address(const struct request *request, void *state)
+{
+    const struct site *site = state;
+    return static_map_find(&site->map, request->path) != NULL;
+}
+
 const struct module site_module = {
     .name = "site",
     .rows = {rows, sizeof rows / sizeof rows[0]},
@@ -91,4 +97,5 @@ const struct module site_module = {
     .route_count = sizeof routes / sizeof routes[0],
     .start = site_start,
     .stop = site_stop,
+    .has_address = site_has_address,
 };

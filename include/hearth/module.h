@@ -89,6 +89,10 @@ struct module {
     enum hearth_error (*start)(const struct services *services, void **state,
                                struct error_record *error);
     void (*stop)(void *state);
+    /* Is there anything at this address? Asked where a pattern of the module matches the path but
+     * none of its methods is the request's, so that an address that leads nowhere is 404 for every
+     * method. Without it there always is. Any thread. */
+    bool (*has_address)(const struct request *request, void *state);
     /* Runs in the keeper process until should_stop; at most one module has it. An error return ends
      * the keeper; LOCKED and CORRUPT at start end the pool, with `error` as the message. */
     enum hearth_error (*keeper)(const struct services *services,

@@ -149,6 +149,25 @@ static void other_methods_are_not_allowed(void **state)
     site_expect(fixture, "/static/style.css", NULL, 200, "body { color: black }");
 }
 
+static void an_address_that_leads_nowhere_is_404_whatever_the_method(void **state)
+{
+    static const char *const methods[] = {"POST", "PUT", "DELETE", "BREW", "OPTIONS"};
+    struct site_fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        site_ask(fixture, methods[i], "/unknown-page", NULL);
+        assert_int_equal(fixture->sink.status, 404);
+        site_expect_header(fixture, "Allow", "(none)");
+        site_ask(fixture, methods[i], "/static/unknown.css", NULL);
+        assert_int_equal(fixture->sink.status, 404);
+    }
+    site_ask(fixture, "POST", "/about", NULL);
+    assert_int_equal(fixture->sink.status, 405);
+    site_expect_header(fixture, "Allow", "GET, HEAD, OPTIONS");
+    site_ask(fixture, "OPTIONS", "/about", NULL);
+    assert_int_equal(fixture->sink.status, 204);
+    site_expect_header(fixture, "Allow", "GET, HEAD, OPTIONS");
+}
+
 static void a_map_that_finds_no_memory_is_an_error_at_any_point(void **state)
 {
     struct site_fixture *fixture = *state;
@@ -329,6 +348,7 @@ int main(void)
         SITE_STORY(a_map_that_finds_no_memory_is_an_error_at_any_point),
         SITE_STORY(serving_leaves_no_trace_in_the_directory),
         SITE_STORY(other_methods_are_not_allowed),
+        SITE_STORY(an_address_that_leads_nowhere_is_404_whatever_the_method),
         SITE_STORY(a_file_has_the_type_of_its_name),
         SITE_STORY(static_files_are_cached_and_those_with_a_version_for_good),
         SITE_STORY(the_tag_is_made_of_the_content_and_the_date_is_the_files),
