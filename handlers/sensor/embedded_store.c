@@ -127,7 +127,8 @@ static enum hearth_error commit_texts(struct embedded *embedded,
     for (size_t i = 0; i < count; i++)
         entries[i] = (struct quarantine_entry){.reason = record_reject_name(rejected[i].reason),
                                                .source = view_of(rejected[i].source),
-                                               .raw = rejected[i].raw};
+                                               .raw = rejected[i].raw,
+                                               .count = rejected[i].count};
     struct live_entry entry = {.rejected = entries, .rejected_count = count};
     enum hearth_error code = commit_one(embedded, &entry, sum, error);
     memory_free(entries);

@@ -69,10 +69,8 @@ enum hearth_error ingest_finish(struct ingest *ingest)
     int64_t deadline_ns = store_deadline_ns(ingest->sensor, ingest->request);
     enum hearth_error error = store->append(store, records, count, rejected, texts, deadline_ns,
                                             &result, ingest->request->error);
-    result.quarantined += ingest->rejected_count - texts; /* the store counts texts */
     buffer_reset(&ingest->records);
     buffer_reset(&ingest->rejected);
-    ingest->rejected_count = 0;
     if (error == HEARTH_DEADLINE)
         return request_fail(ingest->request, HEARTH_UNAVAILABLE,
                             "the readings were not stored in time; send them again");
@@ -107,7 +105,7 @@ static struct rejected_reading *neighbour(const struct ingest *ingest, enum reco
 static enum hearth_error keep_rejected(struct ingest *ingest, enum record_reject reason,
                                        struct view raw)
 {
-    const struct rejected_reading rejected = {reason, raw, sensor_dialect_name(ingest->dialect)};
+    const struct rejected_reading rejected = {reason, raw, sensor_dialect_name(ingest->dialect), 1};
     struct rejected_reading *newest = neighbour(ingest, reason, raw);
     if (!newest)
         return buffer_append(&ingest->rejected,
@@ -115,6 +113,7 @@ static enum hearth_error keep_rejected(struct ingest *ingest, enum record_reject
     if (newest->reason != reason)
         newest->reason = REJECT_MIXED;
     newest->raw.length = (size_t)(raw.data + raw.length - newest->raw.data);
+    newest->count++;
     return HEARTH_OK;
 }
 
@@ -124,7 +123,6 @@ enum hearth_error ingest_reject(struct ingest *ingest, enum record_reject reason
     if (error)
         return error;
     ingest->rejected_a_moment_ago = true;
-    ingest->rejected_count++;
     ingest->reasons[reason]++;
     metric_add(ingest->sensor->metrics.rejected[reason], 1);
     return commit_when_full(ingest);

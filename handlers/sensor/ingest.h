@@ -20,7 +20,6 @@ struct ingest {
 
     struct buffer records;      /* struct record */
     struct buffer rejected;     /* struct rejected_reading, each of one or more side by side */
-    uint64_t rejected_count;    /* readings in `rejected` */
     bool rejected_a_moment_ago; /* and nothing was taken since */
 
     struct append_result total;

@@ -113,17 +113,18 @@ static enum hearth_error add_bad_slot(struct live_recovery *recovery, uint64_t s
     return HEARTH_OK;
 }
 
-/* Was it quarantined when the store was opened before? */
+/* Was it quarantined, with these bytes, when the store was opened before? */
 static enum hearth_error is_known(struct live_recovery *recovery, uint64_t sequence, uint64_t slot,
-                                  bool *known, struct error_record *error)
+                                  struct view bytes, bool *known, struct error_record *error)
 {
     if (!recovery->known_loaded) {
-        enum hearth_error code = quarantine_known(recovery->quarantine, &recovery->known, error);
+        enum hearth_error code =
+            quarantine_known(recovery->files, recovery->store, &recovery->known, error);
         if (code != HEARTH_OK)
             return code;
         recovery->known_loaded = true;
     }
-    *known = quarantined_runs_have(&recovery->known, sequence, slot);
+    *known = quarantined_runs_have(&recovery->known, sequence, slot, bytes);
     return HEARTH_OK;
 }
 
@@ -132,7 +133,8 @@ static enum hearth_error bad_slot(struct live_recovery *recovery, uint64_t seque
                                   struct error_record *error)
 {
     bool known;
-    enum hearth_error code = is_known(recovery, sequence, slot, &known, error);
+    struct view bytes = view_from((const char *)record, RECORD_BYTES);
+    enum hearth_error code = is_known(recovery, sequence, slot, bytes, &known, error);
     if (code == HEARTH_OK)
         code = known ? flush_run(recovery) : add_bad_slot(recovery, sequence, slot, record, reason);
     return code;
@@ -143,7 +145,7 @@ static enum hearth_error torn_tail(struct live_recovery *recovery, uint64_t sequ
                                    struct view bytes, struct error_record *error)
 {
     bool known;
-    enum hearth_error code = is_known(recovery, sequence, slot, &known, error);
+    enum hearth_error code = is_known(recovery, sequence, slot, bytes, &known, error);
     if (code != HEARTH_OK || known)
         return code;
     recovery->quarantined_slots++;

@@ -242,7 +242,9 @@ static enum hearth_error take_entry(struct live_store *store, struct live_entry 
     for (size_t i = 0; code == HEARTH_OK && i < entry->record_count; i++)
         code = take_record(store, &entry->records[i], result);
     for (size_t i = 0; code == HEARTH_OK && i < entry->rejected_count; i++) {
-        result->quarantined += entry->rejected[i].part <= 1; /* the first piece counts */
+        const struct quarantine_entry *rejected = &entry->rejected[i];
+        if (rejected->part <= 1) /* the first piece counts */
+            result->quarantined += rejected->count ? rejected->count : 1;
         code = quarantine_add(store->quarantine, &entry->rejected[i]);
     }
     return code;

@@ -1,6 +1,5 @@
 /*
- * quarantine.c - the quarantine files: appended in the keeper's group commit, read back at
- * recovery.
+ * quarantine.c - the quarantine files, appended in the keeper's group commit.
  *
  * Lines are collected in a buffer and written behind what is known to be whole. The newest file is
  * opened at the first commit that needs it; a line that a crash tore is cut off then. After a
@@ -14,24 +13,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
     FILE_BYTES = 8 << 20,     /* a new file above this */
     WAITING_BYTES = 64 << 20, /* the most that one commit takes */
     KEPT_BYTES = 1 << 20,     /* buffer memory kept between commits */
-    PATH_BYTES = 4096,
     TAIL_BYTES = 65536,
 };
 
 struct quarantine {
     struct file_operations *files;
     const struct clock *clock;
-    char directory[PATH_BYTES - 32];
-    char path[PATH_BYTES];
+    char directory[QUARANTINE_PATH_BYTES]; /* STORE/quarantine */
+    char path[QUARANTINE_PATH_BYTES];
     struct buffer waiting;
     uint64_t sequence; /* of the newest file; 0 = not looked for yet */
     int file;
@@ -49,7 +45,7 @@ enum hearth_error quarantine_open(struct file_operations *files, const char *sto
     made->clock = clock;
     made->file = -1;
     buffer_init(&made->waiting, WAITING_BYTES);
-    snprintf(made->directory, sizeof made->directory, "%s/quarantine", store);
+    quarantine_directory_path(store, made->directory);
     enum hearth_error code = file_make_directories(files, made->directory, error);
     if (code != HEARTH_OK) {
         quarantine_close(made);
@@ -95,7 +91,17 @@ void quarantine_drop(struct quarantine *quarantine)
 
 /* ---- The files ---- */
 
-static bool parse_name(const char *name, uint64_t *sequence)
+void quarantine_directory_path(const char *store, char path[QUARANTINE_PATH_BYTES])
+{
+    snprintf(path, QUARANTINE_PATH_BYTES, "%.2047s/quarantine", store);
+}
+
+void quarantine_path(const char *directory, uint64_t sequence, char path[QUARANTINE_PATH_BYTES])
+{
+    snprintf(path, QUARANTINE_PATH_BYTES, "%.2079s/%08" PRIu64 ".ndjson", directory, sequence);
+}
+
+bool quarantine_name_parse(const char *name, uint64_t *sequence)
 {
     struct view text = view_of(name);
     if (!view_ends_with(text, VIEW(".ndjson")))
@@ -107,15 +113,9 @@ static bool parse_name(const char *name, uint64_t *sequence)
 static bool find_newest(void *context, const char *name)
 {
     uint64_t *newest = context, sequence;
-    if (parse_name(name, &sequence) && sequence > *newest)
+    if (quarantine_name_parse(name, &sequence) && sequence > *newest)
         *newest = sequence;
     return true;
-}
-
-static void format_path(const struct quarantine *quarantine, uint64_t sequence,
-                        char path[PATH_BYTES])
-{
-    snprintf(path, PATH_BYTES, "%s/%08" PRIu64 ".ndjson", quarantine->directory, sequence);
 }
 
 /* Where the last newline before `size` ends: what is behind it was torn. */
@@ -144,7 +144,7 @@ static enum hearth_error whole_lines(struct quarantine *quarantine, uint64_t siz
 
 static enum hearth_error open_file(struct quarantine *quarantine, struct error_record *error)
 {
-    format_path(quarantine, quarantine->sequence, quarantine->path);
+    quarantine_path(quarantine->directory, quarantine->sequence, quarantine->path);
     quarantine->file =
         file_open(quarantine->files, quarantine->path, O_RDWR | O_CREAT, 0640, error);
     if (quarantine->file < 0)
@@ -229,149 +229,4 @@ enum hearth_error quarantine_commit(struct quarantine *quarantine, struct error_
     }
     quarantine_drop(quarantine);
     return code;
-}
-
-/* ---- What stands there already ---- */
-
-struct known {
-    struct quarantine *quarantine;
-    struct quarantined_runs *runs;
-    size_t capacity;
-    enum hearth_error code;
-    struct error_record *error;
-};
-
-static void add_run(struct known *known, const struct quarantined_run *run)
-{
-    struct quarantined_runs *runs = known->runs;
-    if (runs->count == known->capacity) {
-        size_t capacity = known->capacity ? known->capacity * 2 : 64;
-        struct quarantined_run *grown = memory_resize(runs->runs, capacity * sizeof *grown);
-        if (!grown) {
-            known->code = error_set_internal(known->error, HEARTH_NO_MEMORY, 0,
-                                             "no memory to read the quarantine");
-            return;
-        }
-        runs->runs = grown;
-        known->capacity = capacity;
-    }
-    runs->runs[runs->count++] = *run;
-}
-
-static uint64_t member(struct json_object *object, const char *name)
-{
-    struct json_object *value;
-    return json_object_object_get_ex(object, name, &value) ? json_object_get_uint64(value) : 0;
-}
-
-static void read_line(struct known *known, struct json_tokener *tokener, struct view line)
-{
-    if (view_find(line, VIEW("\"source\":\"recovery\"")) == SIZE_MAX || line.length > INT32_MAX)
-        return;
-    json_tokener_reset(tokener);
-    struct json_object *object = json_tokener_parse_ex(tokener, line.data, (int)line.length);
-    struct json_object *sequence;
-    if (json_object_object_get_ex(object, "sequence", &sequence))
-        add_run(known, &(struct quarantined_run){member(object, "sequence"), member(object, "slot"),
-                                                 member(object, "count")});
-    json_object_put(object);
-}
-
-static enum hearth_error read_lines(struct known *known, struct view text)
-{
-    struct json_tokener *tokener = json_tokener_new();
-    if (!tokener)
-        return error_set_internal(known->error, HEARTH_NO_MEMORY, 0,
-                                  "no memory to read the quarantine");
-    size_t end;
-    while (known->code == HEARTH_OK && (end = view_index_of(text, '\n')) != SIZE_MAX) {
-        read_line(known, tokener, view_slice(text, 0, end));
-        text = view_skip(text, end + 1);
-    }
-    json_tokener_free(tokener);
-    return known->code;
-}
-
-static enum hearth_error read_file(struct known *known, const char *path)
-{
-    struct file_operations *files = known->quarantine->files;
-    struct file_status status;
-    char *text = NULL;
-    int file = file_open(files, path, O_RDONLY, 0, known->error);
-    if (file < 0)
-        return error_from_errno(errno);
-    enum hearth_error code = file_status_of(files, file, path, &status, known->error);
-    if (code == HEARTH_OK && status.size_bytes > 0) {
-        size_t got = 0;
-        text = memory_new((size_t)status.size_bytes);
-        if (!text)
-            code =
-                error_set_internal(known->error, HEARTH_NO_MEMORY, 0, "no memory to read %s", path);
-        else
-            code = file_read_all(files, file, path, text, (size_t)status.size_bytes, 0, &got,
-                                 known->error);
-        if (code == HEARTH_OK)
-            code = read_lines(known, view_from(text, got));
-    }
-    memory_free(text);
-    file_close(files, file);
-    return code;
-}
-
-static bool read_one(void *context, const char *name)
-{
-    struct known *known = context;
-    uint64_t sequence;
-    char path[PATH_BYTES];
-    if (!parse_name(name, &sequence))
-        return true;
-    format_path(known->quarantine, sequence, path);
-    known->code = read_file(known, path);
-    return known->code == HEARTH_OK;
-}
-
-static int compare_runs(const void *left, const void *right)
-{
-    const struct quarantined_run *a = left, *b = right;
-    if (a->sequence != b->sequence)
-        return a->sequence < b->sequence ? -1 : 1;
-    return a->slot < b->slot ? -1 : a->slot > b->slot;
-}
-
-enum hearth_error quarantine_known(struct quarantine *quarantine, struct quarantined_runs *runs,
-                                   struct error_record *error)
-{
-    *runs = (struct quarantined_runs){0};
-    struct known known = {.quarantine = quarantine, .runs = runs, .error = error};
-    enum hearth_error code =
-        file_list(quarantine->files, quarantine->directory, read_one, &known, error);
-    if (code == HEARTH_OK)
-        code = known.code;
-    if (code != HEARTH_OK)
-        quarantined_runs_clean(runs);
-    else if (runs->count > 1)
-        qsort(runs->runs, runs->count, sizeof *runs->runs, compare_runs);
-    return code;
-}
-
-/* Runs of one file do not overlap: the last one that begins at or before the slot decides. */
-bool quarantined_runs_have(const struct quarantined_runs *runs, uint64_t sequence, uint64_t slot)
-{
-    const struct quarantined_run wanted = {sequence, slot, 0};
-    size_t low = 0, high = runs->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (compare_runs(&runs->runs[middle], &wanted) <= 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    const struct quarantined_run *run = low > 0 ? &runs->runs[low - 1] : NULL;
-    return run && run->sequence == sequence && slot - run->slot < run->count;
-}
-
-void quarantined_runs_clean(struct quarantined_runs *runs)
-{
-    memory_free(runs->runs);
-    *runs = (struct quarantined_runs){0};
 }

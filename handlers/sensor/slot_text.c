@@ -33,6 +33,7 @@ bool slot_text_put(struct slot_body *body, const struct slot_piece *piece)
     struct slot_text_head head = {
         .id = piece->id,
         .length = (uint32_t)piece->length,
+        .count = (uint32_t)piece->reading->count,
         .reason = (uint16_t)piece->reading->reason,
         .part = (uint16_t)piece->part,
         .parts = (uint16_t)piece->parts,
@@ -64,7 +65,7 @@ bool slot_text_next(const struct slot_body *body, size_t *at, struct quarantine_
         .reason = record_reject_name((enum record_reject)head.reason),
         .source = view_from(place + offsetof(struct slot_text_head, source), source_length),
         .raw = view_from(place + sizeof head, head.length),
-        .count = 1,
+        .count = head.count,
         .part = head.part,
         .parts = head.parts,
         .id = head.id,

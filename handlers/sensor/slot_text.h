@@ -13,9 +13,10 @@
 struct slot_text_head {
     uint64_t id;
     uint32_t length;
+    uint32_t count;  /* readings */
     uint16_t reason; /* enum record_reject */
     uint16_t part, parts;
-    char source[14]; /* cut, terminated */
+    char source[10]; /* cut, terminated */
 };
 
 enum { SLOT_TEXT_BYTES = SLOT_CONTENT_BYTES - (int)sizeof(struct slot_text_head) };

@@ -101,12 +101,12 @@ struct append_result {
     int64_t first_ms, last_ms; /* of the records given, -1 when none was good */
 };
 
-/* A reading that cannot be a record, or several that came side by side: kept word for word. It
- * counts as one in what append says. */
+/* A reading that cannot be a record, or several that came side by side: kept word for word. */
 struct rejected_reading {
     enum record_reject reason;
     struct view raw;    /* what came, any bytes; of several with what stood between them */
     const char *source; /* the dialect: "json", "binary", ...; a literal */
+    uint64_t count;     /* how many readings it is, as append counts them; 0 counts as 1 */
 };
 
 struct reading_range {

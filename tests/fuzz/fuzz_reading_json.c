@@ -38,19 +38,21 @@ static enum hearth_error check_append(struct reading_store *store, const struct 
     struct checked_store *checked = (struct checked_store *)store;
     (void)deadline_ns;
     (void)error;
+    *result = (struct append_result){.accepted = count, .first_ms = -1, .last_ms = -1};
     for (size_t i = 0; i < count; i++) {
         struct reading reading;
         must(record_decode(&records[i], &reading) == REJECT_NONE);
     }
     for (size_t i = 0; i < rejected_count; i++) {
         must(rejected[i].reason > REJECT_NONE && rejected[i].reason < REJECT_COUNT);
+        must(rejected[i].count > 0);
+        result->quarantined += rejected[i].count;
         must(lies_within(checked->rest, rejected[i].raw));
         const char *end = rejected[i].raw.data + rejected[i].raw.length;
         checked->rest = view_skip(checked->rest, (size_t)(end - checked->rest.data));
     }
     checked->records += count;
-    checked->rejected += rejected_count;
-    *result = (struct append_result){count, 0, rejected_count, -1, -1};
+    checked->rejected += result->quarantined;
     return HEARTH_OK;
 }
 
@@ -98,7 +100,7 @@ static void try_form(const struct sensor *pattern, enum form form, struct view i
     must(error == HEARTH_OK || error == HEARTH_BAD_BODY);
     must(error == HEARTH_OK || form != FORM_LINES);
     must(error == HEARTH_OK || checked.records + checked.rejected == 0);
-    must(ingest.total.accepted == checked.records && ingest.total.quarantined >= checked.rejected);
+    must(ingest.total.accepted == checked.records && ingest.total.quarantined == checked.rejected);
     must(sum_of(ingest.reasons) == ingest.total.quarantined);
     must(form != FORM_BINARY || error ||
          ingest.total.accepted + ingest.total.quarantined == input.length / RECORD_BYTES);

@@ -313,13 +313,14 @@ static void what_is_no_record_is_counted_as_quarantined(void **state)
     struct record record = suite_number(0);
     memset(large, 'x', 100000);
     const struct rejected_reading rejected[] = {
-        {REJECT_NOT_JSON, VIEW("{\"time\":"), "json"},
-        {REJECT_HUMIDITY_RANGE, VIEW("{\"humidity\":101}"), "json"},
-        {REJECT_WRONG_TYPE, {"\xFF\x00\xFE", 3}, "binary"},
-        {REJECT_MISSING_MEMBER, {large, 100000}, "json"},
-        {REJECT_BAD_TIME, {"", 0}, "json"},
+        {REJECT_NOT_JSON, VIEW("{\"time\":"), "json", 0},
+        {REJECT_HUMIDITY_RANGE, VIEW("{\"humidity\":101}"), "json", 1},
+        {REJECT_WRONG_TYPE, {"\xFF\x00\xFE", 3}, "binary", 1},
+        {REJECT_MISSING_MEMBER, {large, 100000}, "json", 9},
+        {REJECT_BAD_TIME, {"", 0}, "json", 1000},
     };
-    expect_result(append_all(suite, &record, 1, rejected, 5), 1, 0, 5);
+    /* A text counts for the readings in it. */
+    expect_result(append_all(suite, &record, 1, rejected, 5), 1, 0, 1012);
     expect_result(append_all(suite, NULL, 0, rejected, 1), 0, 0, 1);
     assert_int_equal(state_of(suite).readings, 1);
     free(large);

@@ -108,7 +108,7 @@ static enum hearth_error memory_append(struct reading_store *store, const struct
         append_one(memory, &records[i], result);
     for (size_t i = 0; !failed && i < rejected_count; i++) {
         keep_rejected(memory, rejected[i].reason, rejected[i].source, rejected[i].raw);
-        result->quarantined++;
+        result->quarantined += rejected[i].count ? rejected[i].count : 1;
     }
     pthread_mutex_unlock(&memory->lock);
     return failed ? error_set(error, failed, "told to fail") : HEARTH_OK;

@@ -360,18 +360,22 @@ static void rejected_readings_are_in_the_quarantine_word_for_word(void **state)
         large[i] = (char)('a' + i % 26);
     large[sizeof large - 1] = '\0';
     const struct rejected_reading rejected[] = {
-        {REJECT_NOT_JSON, VIEW("{\"a\": \"\xC3\xA9\"\n"), "json"},
-        {REJECT_WRONG_TYPE, {"\xFF\x00\x10", 3}, "binary"},
-        {REJECT_MISSING_MEMBER, {large, sizeof large - 1}, "json"},
+        {REJECT_NOT_JSON, VIEW("{\"a\": \"\xC3\xA9\"\n"), "json", 1},
+        {REJECT_WRONG_TYPE, {"\xFF\x00\x10", 3}, "binary", 5},
+        {REJECT_MISSING_MEMBER, {large, sizeof large - 1}, "json", 0},
     };
     assert_int_equal(store->append(store, NULL, 0, rejected, 3, INT64_MAX, &result, NULL),
                      HEARTH_OK);
-    assert_int_equal(result.quarantined, 3);
+    assert_int_equal(result.quarantined, 7);
+    assert_int_equal(
+        metric_value(metrics_counter(pool->keeper.services.metrics, "hearth_sensor_readings_total",
+                                     "", "result=\"quarantined\"")),
+        7);
     store->free(store);
     char *text = live_quarantine_text(&pool->keeper.live);
     assert_non_null(strstr(text, "\"reason\":\"NOT_JSON\",\"source\":\"json\",\"count\":1,"
                                  "\"raw\":\"{\\\"a\\\": \\\"\xC3\xA9\\\"\\n\"}\n"));
-    assert_non_null(strstr(text, "\"reason\":\"WRONG_TYPE\",\"source\":\"binary\",\"count\":1,"
+    assert_non_null(strstr(text, "\"reason\":\"WRONG_TYPE\",\"source\":\"binary\",\"count\":5,"
                                  "\"raw_base64\":\"/wAQ\"}\n"));
     /* Three pieces, which joined are the text. */
     char joined[sizeof large] = "";

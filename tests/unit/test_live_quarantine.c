@@ -145,7 +145,7 @@ static void any_text_comes_back_byte_for_byte(void **state)
         struct json_object *line = line_of(&(struct quarantine_entry){
             .reason = "NOT_JSON", .source = VIEW("json"), .raw = {raw, 2}});
         struct json_object *value;
-        if (first < 0x80) {
+        if ((first >= ' ' && first < 0x7F) || (first != 0 && strchr("\b\t\n\f\r", first))) {
             assert_true(json_object_object_get_ex(line, "raw", &value));
             assert_int_equal(json_object_get_string_len(value), 2);
             assert_memory_equal(json_object_get_string(value), raw, 2);
@@ -153,6 +153,30 @@ static void any_text_comes_back_byte_for_byte(void **state)
             assert_non_null(text_of(line, "raw_base64"));
         }
         json_object_put(line);
+    }
+}
+
+/* Six characters for a control byte, or two for a quote, would let a sender choose how fast the
+ * disk fills. */
+static void no_text_takes_more_room_than_base64(void **state)
+{
+    static const char texts[][4] = {"\0\0\0", "\1\2\3",       "\"\"\"",    "\\\\\\",
+                                    "\n\n\n", "\x7F\x7F\x7F", "\xC2\x80n", "abc"};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char raw[3000];
+        struct buffer out;
+        for (size_t at = 0; at < sizeof raw; at++)
+            raw[at] = texts[i][at % 3];
+        buffer_init(&out, 1 << 20);
+        assert_int_equal(quarantine_line(&out,
+                                         &(struct quarantine_entry){.reason = "NOT_JSON",
+                                                                    .source = VIEW("json"),
+                                                                    .raw = {raw, sizeof raw}},
+                                         0),
+                         HEARTH_OK);
+        assert_in_range(out.length, sizeof raw, sizeof raw / 3 * 4 + 120);
+        buffer_clean(&out);
     }
 }
 
@@ -307,17 +331,31 @@ static void what_does_not_fit_leaves_the_others_in_place(void **state)
 
 /* ---- Reading back ---- */
 
-static void add_run(struct ward *ward, uint64_t sequence, uint64_t slot, uint64_t count)
+#define SLOT       "twelve bytes"
+#define OTHER_SLOT "other bytes."
+
+static void add_run_of(struct ward *ward, uint64_t sequence, uint64_t slot, uint64_t count,
+                       struct view raw)
 {
     assert_int_equal(
         quarantine_add(ward->quarantine, &(struct quarantine_entry){.reason = "CHECKSUM",
                                                                     .source = VIEW("recovery"),
-                                                                    .raw = {"\xFF", 1},
+                                                                    .raw = raw,
                                                                     .count = count,
                                                                     .in_live = true,
                                                                     .sequence = sequence,
                                                                     .slot = slot}),
         HEARTH_OK);
+}
+
+static void add_run(struct ward *ward, uint64_t sequence, uint64_t slot, uint64_t count)
+{
+    add_run_of(ward, sequence, slot, count, VIEW(SLOT));
+}
+
+static enum hearth_error read_back(const struct ward *ward, struct quarantined_runs *runs)
+{
+    return quarantine_known(&file_system, ward->live.options.directory, runs, NULL);
 }
 
 static void slots_quarantined_before_are_found_again(void **state)
@@ -329,7 +367,7 @@ static void slots_quarantined_before_are_found_again(void **state)
     add(ward, "{\"source\":\"recovery\",\"sequence\":7,\"slot\":1,\"count\":50}");
     add_run(ward, 7, 0, 1);
     assert_int_equal(commit(ward), HEARTH_OK);
-    assert_int_equal(quarantine_known(ward->quarantine, &runs, NULL), HEARTH_OK);
+    assert_int_equal(read_back(ward, &runs), HEARTH_OK);
     assert_int_equal(runs.count, 3);
     static const struct {
         uint64_t sequence, slot;
@@ -338,7 +376,34 @@ static void slots_quarantined_before_are_found_again(void **state)
                  {7, 0, true},   {7, 1, false},  {3, 5, true},    {3, 4, false},
                  {3, 6, false},  {4, 5, false},  {1, 0, false},   {8, 100, false}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        assert_int_equal(quarantined_runs_have(&runs, cases[i].sequence, cases[i].slot),
+        assert_int_equal(quarantined_runs_have(&runs, cases[i].sequence, cases[i].slot, VIEW(SLOT)),
+                         cases[i].known);
+    quarantined_runs_clean(&runs);
+}
+
+static void a_slot_is_known_with_the_bytes_it_had(void **state)
+{
+    struct ward *ward = *state;
+    struct quarantined_runs runs;
+    static const char zeros[QUARANTINED_SLOT_BYTES];
+    add_run_of(ward, 7, 100, 10, view_from(zeros, sizeof zeros));
+    add_run_of(ward, 7, 105, 2, VIEW(SLOT OTHER_SLOT));    /* later, in the same place */
+    add_run_of(ward, 7, 110, 1, view_from("\xFF\0\1", 3)); /* a torn tail */
+    add_run_of(ward, 7, 0, 3, VIEW(SLOT OTHER_SLOT));      /* makes no sense */
+    assert_int_equal(commit(ward), HEARTH_OK);
+    assert_int_equal(read_back(ward, &runs), HEARTH_OK);
+    assert_int_equal(runs.count, 4);
+    const struct {
+        uint64_t slot;
+        struct view bytes;
+        bool known;
+    } cases[] = {
+        {109, {zeros, 12}, true},    {105, {zeros, 12}, true},       {110, {zeros, 12}, false},
+        {105, VIEW(SLOT), true},     {105, VIEW(OTHER_SLOT), false}, {106, VIEW(OTHER_SLOT), true},
+        {106, VIEW(SLOT), false},    {110, {"\xFF\0\1", 3}, true},   {110, {"\xFF\0\2", 3}, false},
+        {110, {"\xFF\0", 2}, false}, {0, VIEW(SLOT), false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(quarantined_runs_have(&runs, 7, cases[i].slot, cases[i].bytes),
                          cases[i].known);
     quarantined_runs_clean(&runs);
 }
@@ -354,8 +419,8 @@ static void rubbish_in_a_quarantine_file_is_passed_over(void **state)
                                "{\"source\":\"recovery\",\"sequence\":\"x\",\"slot\":{}}\n"));
     add_run(ward, 9, 1, 1);
     assert_int_equal(commit(ward), HEARTH_OK);
-    assert_int_equal(quarantine_known(ward->quarantine, &runs, NULL), HEARTH_OK);
-    assert_true(quarantined_runs_have(&runs, 9, 1));
+    assert_int_equal(read_back(ward, &runs), HEARTH_OK);
+    assert_true(quarantined_runs_have(&runs, 9, 1, VIEW(SLOT)));
     quarantined_runs_clean(&runs);
 }
 
@@ -366,6 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_says_when_why_whence_and_what),
         cmocka_unit_test(any_text_comes_back_byte_for_byte),
+        cmocka_unit_test(no_text_takes_more_room_than_base64),
         cmocka_unit_test(base64_is_that_of_the_rfc),
         WARD_STORY(lines_are_appended_in_one_sync),
         WARD_STORY(a_torn_line_is_cut_before_the_next_is_appended),
@@ -374,6 +440,7 @@ int main(void)
         WARD_STORY(a_full_disk_is_told_and_the_file_stays_whole),
         WARD_STORY(what_does_not_fit_leaves_the_others_in_place),
         WARD_STORY(slots_quarantined_before_are_found_again),
+        WARD_STORY(a_slot_is_known_with_the_bytes_it_had),
         WARD_STORY(rubbish_in_a_quarantine_file_is_passed_over),
     };
     return cmocka_run_group_tests_name("quarantine", tests, NULL, NULL);

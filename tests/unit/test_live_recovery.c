@@ -197,12 +197,38 @@ static void a_tail_of_zeros_is_one_line_with_a_count(void **state)
     live_file_write(test, "00000001.bin", slots, (GOOD + ZEROS) * sizeof *slots + 5);
     free(slots);
     assert_int_equal(readings_in(test), GOOD);
-    expect_quarantine(test, 2, "\"slot\":10,\"count\":8000,\"raw\":\"\\u0000");
+    expect_quarantine(test, 2, "\"slot\":10,\"count\":8000,\"raw_base64\":\"AAAAAAAAAAAAAAAA\"");
     size_t size;
     free(live_file_bytes(test, "00000001.bin", &size));
     assert_int_equal(size, GOOD * RECORD_BYTES);
     assert_int_equal(readings_in(test), GOOD);
     expect_quarantine(test, 2, NULL);
+}
+
+static void zero_the_tail(struct record *slots)
+{
+    memset(slots + GOOD, 0, 3 * sizeof *slots);
+}
+
+/* A tail is cut, readings are stored in its place, and one of them goes bad: it is another one. */
+static void what_goes_bad_where_something_else_was_quarantined_is_quarantined_too(void **state)
+{
+    struct live_case *test = *state;
+    size_t size;
+    write_slots(test, "00000001.bin", 0, GOOD + 3, zero_the_tail, 0);
+    struct reading_store *store = live_case_open(test);
+    for (int i = 0; i < 3; i++)
+        live_append_number(store, 100 + i);
+    store->free(store);
+    expect_quarantine(test, 1, "\"slot\":10,\"count\":3,");
+    unsigned char *bytes = live_file_bytes(test, "00000001.bin", &size);
+    memcpy(bytes + (GOOD + 1) * RECORD_BYTES, "garbage-here", RECORD_BYTES);
+    live_file_write(test, "00000001.bin", bytes, size);
+    free(bytes);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(readings_in(test), GOOD + 2);
+        expect_quarantine(test, 2, "\"slot\":11,\"count\":1,\"raw\":\"garbage-here\"");
+    }
 }
 
 static void a_file_of_nothing_but_rubbish_does_not_bloat_the_quarantine(void **state)
@@ -465,6 +491,7 @@ int main(void)
         LIVE_STORY(damage_in_a_finished_file_is_found_too),
         cmocka_unit_test(a_torn_tail_is_quarantined_and_cut),
         LIVE_STORY(a_tail_of_zeros_is_one_line_with_a_count),
+        LIVE_STORY(what_goes_bad_where_something_else_was_quarantined_is_quarantined_too),
         LIVE_STORY(a_file_of_nothing_but_rubbish_does_not_bloat_the_quarantine),
         LIVE_STORY(more_rubbish_than_one_commit_takes_does_not_close_the_store),
         LIVE_STORY(an_empty_file_is_written_to),
