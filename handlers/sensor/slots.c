@@ -7,12 +7,13 @@
  *
  * All atomics are sequentially consistent. Two pairs depend on it: a submitter raises `doorbell`
  * and then reads `sleeping`, the keeper sets `sleeping` and then has the kernel compare `doorbell`;
- * whoever frees a slot clears its word and then reads `free_waiters`, a waiter counts itself there
- * and then looks at the words.
+ * whoever frees a slot clears its word and then reads `freed`, a waiter makes that odd and then
+ * looks at the words. An odd `freed` says that somebody may wait; who frees a slot makes it even
+ * again, and wakes all. So a waiter that was killed costs one call for nothing, and no more.
  */
 #include "handlers/sensor/slots.h"
 
-#include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -48,7 +49,6 @@ struct slots {
     _Alignas(LINE_BYTES) _Atomic uint32_t doorbell;
     _Atomic uint32_t sleeping;
     _Alignas(LINE_BYTES) _Atomic uint32_t freed;
-    _Atomic uint32_t free_waiters;
     _Alignas(LINE_BYTES) _Atomic uint64_t submitted[]; /* a bit a slot */
 };
 
@@ -170,10 +170,9 @@ static bool free_slot(struct slots *slots, struct slot_head *head, uint32_t word
 {
     if (!change(head, word, make_word(FREE, 0, 0)))
         return false;
-    if (atomic_load(&slots->free_waiters) > 0) {
-        atomic_fetch_add(&slots->freed, 1);
-        futex_wake(&slots->freed, 1);
-    }
+    uint32_t freed = atomic_load(&slots->freed);
+    if (freed % 2 != 0 && atomic_compare_exchange_strong(&slots->freed, &freed, freed + 1))
+        futex_wake(&slots->freed, INT_MAX);
     return true;
 }
 
@@ -221,14 +220,12 @@ int slots_claim(struct slots *slots, int64_t pid, const struct clock *clock, int
 {
     int slot = slots_try_claim(slots, pid);
     while (slot == SLOT_NONE && clock_monotonic_ns(clock) < deadline_ns) {
-        atomic_fetch_add(&slots->free_waiters, 1);
-        uint32_t freed = atomic_load(&slots->freed);
+        uint32_t freed = atomic_fetch_or(&slots->freed, 1) | 1;
         slot = slots_try_claim(slots, pid);
-        if (slot == SLOT_NONE)
+        if (slot == SLOT_NONE) {
             futex_wait(&slots->freed, freed, (int64_t)WAIT_STEP_MS * MS_NS);
-        atomic_fetch_sub(&slots->free_waiters, 1);
-        if (slot == SLOT_NONE)
             slot = slots_try_claim(slots, pid);
+        }
     }
     return slot;
 }
@@ -487,4 +484,9 @@ size_t slots_in_use(const struct slots *slots)
     for (uint32_t slot = 0; slot < high; slot++)
         used += state_of(atomic_load(&heads[slot].word)) != FREE;
     return used;
+}
+
+bool slots_awaited(const struct slots *slots)
+{
+    return atomic_load(&slots->freed) % 2 != 0;
 }

@@ -126,6 +126,8 @@ void slots_worker_ended(struct slots *slots, int64_t pid);
 
 /* How many slots are not free. */
 size_t slots_in_use(const struct slots *slots);
+/* Does whoever frees a slot take it that somebody waits for one? */
+bool slots_awaited(const struct slots *slots);
 /* As if a keeper had died after it cleared the bits and before it took a slot. */
 void slots_forget_hints(struct slots *slots);
 

@@ -129,6 +129,70 @@ static void who_finds_none_free_waits_for_one(void **state)
     pthread_join(thread, NULL);
 }
 
+/* Nobody is woken for it any more after the first slot that is free again. */
+static void a_worker_killed_while_it_waits_for_a_slot_is_forgotten(void **state)
+{
+    struct slots *slots = *state;
+    for (int i = 0; i < SLOTS; i++)
+        claim(slots, WORKER);
+    pid_t child = fork();
+    if (child == 0) {
+        slots_claim(slots, OTHER_WORKER, &clock_system, in_ms(60000));
+        _exit(0);
+    }
+    for (int i = 0; i < 10000 && !slots_awaited(slots); i++)
+        usleep(1000);
+    assert_true(slots_awaited(slots));
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    slots_worker_ended(slots, OTHER_WORKER);
+    slots_unclaim(slots, 5);
+    assert_false(slots_awaited(slots));
+    slots_unclaim(slots, 6);
+    assert_false(slots_awaited(slots));
+    assert_int_equal(slots_in_use(slots), SLOTS - 2);
+}
+
+struct waiter {
+    struct slots *slots;
+    pthread_t thread;
+    int slot;
+};
+
+static void *wait_for_one(void *argument)
+{
+    struct waiter *waiter = argument;
+    waiter->slot = slots_claim(waiter->slots, WORKER, &clock_system, in_ms(60000));
+    return NULL;
+}
+
+/* Several wait, several are freed at once: nobody sleeps on while a slot is free. */
+static void every_free_slot_finds_who_waits_for_it(void **state)
+{
+    struct slots *slots = *state;
+    struct waiter waiters[SLOTS];
+    for (int round = 0; round < 50; round++) {
+        for (int i = 0; i < SLOTS; i++)
+            claim(slots, WORKER);
+        for (int i = 0; i < SLOTS; i++) {
+            waiters[i] = (struct waiter){.slots = slots};
+            assert_int_equal(pthread_create(&waiters[i].thread, NULL, wait_for_one, &waiters[i]),
+                             0);
+        }
+        while (!slots_awaited(slots))
+            usleep(100);
+        int64_t began_ns = clock_monotonic_ns(&clock_system);
+        for (int i = 0; i < SLOTS; i++)
+            slots_unclaim(slots, i);
+        for (int i = 0; i < SLOTS; i++)
+            pthread_join(waiters[i].thread, NULL);
+        assert_true(clock_monotonic_ns(&clock_system) - began_ns < INT64_C(10000000000));
+        for (int i = 0; i < SLOTS; i++)
+            slots_unclaim(slots, waiters[i].slot);
+        assert_int_equal(slots_in_use(slots), 0);
+    }
+}
+
 static void the_keeper_takes_no_more_than_it_asks_for(void **state)
 {
     struct slots *slots = *state;
@@ -469,6 +533,8 @@ int main(void)
         SLOT_STORY(a_batch_goes_to_the_keeper_and_its_result_comes_back),
         SLOT_STORY(every_slot_is_claimed_once_and_then_none_is_left),
         SLOT_STORY(who_finds_none_free_waits_for_one),
+        SLOT_STORY(a_worker_killed_while_it_waits_for_a_slot_is_forgotten),
+        SLOT_STORY(every_free_slot_finds_who_waits_for_it),
         SLOT_STORY(the_keeper_takes_no_more_than_it_asks_for),
         SLOT_STORY(the_keeper_sleeps_until_a_ring),
         SLOT_STORY(what_was_not_taken_is_withdrawn_at_the_deadline),
