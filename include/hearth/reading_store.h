@@ -109,6 +109,8 @@ struct rejected_reading {
     uint64_t count;     /* how many readings it is, as append counts them; 0 counts as 1 */
 };
 
+enum quantity { QUANTITY_TEMPERATURE, QUANTITY_HUMIDITY, QUANTITY_COUNT };
+
 struct reading_range {
     int64_t from_ms, to_ms; /* from <= time < to */
     int channel;            /* 0 = all */
@@ -138,6 +140,26 @@ struct store_state {
     int64_t newest_ms;     /* -1 = empty; suspects do not count */
 };
 
+/* Where a reader that follows the store has come to, in the order of arrival. All zero = the start
+ * of what is not sealed. */
+struct tail_cursor {
+    uint64_t sequence, slot;
+};
+
+struct tail_result {
+    bool reset; /* the cursor's file is sealed or gone: read the range again, go on with the cursor
+                 */
+    bool more;  /* there is more behind the cursor than was given */
+    uint64_t count;
+};
+
+/* Buckets: handlers/sensor/aggregate.h. */
+struct bucket_query;
+struct bucket_track;
+struct aggregate_statistics;
+typedef enum hearth_error bucket_visit_fn(void *context, size_t bucket,
+                                          const struct bucket_track *tracks, size_t count);
+
 struct reading_store {
     /* Durable when it returns HEARTH_OK: records and rejected readings both. Records are checked
      * (checksum, version, humidity): a bad one is quarantined and counted. A reading that stands
@@ -160,6 +182,22 @@ struct reading_store {
                                 size_t capacity, size_t *count, struct error_record *error);
     enum hearth_error (*state)(struct reading_store *store, struct store_state *state,
                                struct error_record *error);
+    /* The digest of each bucket: aggregate.h. Any thread. Errors: IO, CORRUPT, UNAVAILABLE,
+     * NO_MEMORY, and the visitor's. `statistics` may be NULL. */
+    enum hearth_error (*aggregate)(struct reading_store *store, const struct bucket_query *query,
+                                   bucket_visit_fn *visit, void *context,
+                                   struct aggregate_statistics *statistics,
+                                   struct error_record *error);
+    /* What arrived behind `cursor`, at most `capacity` readings (suspects as well), in the order of
+     * arrival; moves the cursor behind it. Never waits. A cursor that leads nowhere gives `reset`,
+     * no readings, and the cursor of the end. Any thread. Errors: UNAVAILABLE, IO, NO_MEMORY. */
+    enum hearth_error (*tail)(struct reading_store *store, struct tail_cursor *cursor,
+                              struct record *records, size_t capacity, struct tail_result *result,
+                              struct error_record *error);
+    /* Finishes what is written to and seals all that is finished; returns when it is done. Errors:
+     * those of append. NULL = this engine does not seal. Any thread. */
+    enum hearth_error (*seal)(struct reading_store *store, int64_t deadline_ns,
+                              struct error_record *error);
     void (*free)(struct reading_store *store);
 };
 
