@@ -42,11 +42,15 @@ void snapshot_state(const struct snapshot *snapshot, struct store_state *state);
 int32_t snapshot_next_day(const struct snapshot *snapshot, int32_t day);
 /* The last one <= `day`; INT32_MIN = none. */
 int32_t snapshot_previous_day(const struct snapshot *snapshot, int32_t day);
+/* As snapshot_next_day, counting suspects as well. Errors: those of snapshot_day. */
+HEARTH_MUST_CHECK enum hearth_error snapshot_next_day_with_suspect(struct snapshot *snapshot,
+                                                                   int32_t day, int32_t *next,
+                                                                   struct error_record *error);
 
 enum { DAY_PARTS_INLINE = 8 };
 
 /* The readings of a day: `count` runs, each strictly ascending; a reading may stand in two of them
- * only when one is the live run (its live file was just sealed): count it once. */
+ * only when one is the live run: count it once (record_merge.h does). */
 struct day_run {
     const struct record *records;
     size_t count;
@@ -55,10 +59,11 @@ struct day_runs {
     int32_t day;
     size_t count;
     struct day_run *runs;              /* the live run, if any, is the last one */
-    const struct summary_day *summary; /* covers exactly these runs; NULL = there is none */
+    const struct summary_day *summary; /* covers exactly these runs; NULL = there is none (always so
+                                          when the live run is not empty) */
     size_t live_count;                 /* readings in the live run */
     struct day_run inline_runs[DAY_PARTS_INLINE];
-    void *pinned; /* inside */
+    void *pinned; /* inside; do not copy this struct */
 };
 /* Maps what is not mapped yet. `with_suspect` adds the suspect readings of the day as runs (and
  * then there is no summary). Valid until snapshot_release. Errors: CORRUPT (the detail names the
@@ -66,6 +71,15 @@ struct day_runs {
 HEARTH_MUST_CHECK enum hearth_error snapshot_day(struct snapshot *snapshot, int32_t day,
                                                  bool with_suspect, struct day_runs *runs,
                                                  struct error_record *error);
+/* The same in two steps, for whom the summary may be enough: _look maps nothing, so that the sealed
+ * runs have their counts and no `records` (NULL) until _map gives them. Released as above, mapped
+ * or not. Errors of _look: NO_MEMORY; with suspects those of snapshot_day. */
+HEARTH_MUST_CHECK enum hearth_error snapshot_day_look(struct snapshot *snapshot, int32_t day,
+                                                      bool with_suspect, struct day_runs *runs,
+                                                      struct error_record *error);
+HEARTH_MUST_CHECK enum hearth_error snapshot_day_map(struct snapshot *snapshot,
+                                                     struct day_runs *runs,
+                                                     struct error_record *error);
 void snapshot_release(struct snapshot *snapshot, struct day_runs *runs);
 
 /* ---- Whole answers ---- */
