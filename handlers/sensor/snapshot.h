@@ -77,10 +77,13 @@ HEARTH_MUST_CHECK enum hearth_error snapshot_day(struct snapshot *snapshot, int3
 HEARTH_MUST_CHECK enum hearth_error snapshot_day_look(struct snapshot *snapshot, int32_t day,
                                                       bool with_suspect, struct day_runs *runs,
                                                       struct error_record *error);
-HEARTH_MUST_CHECK enum hearth_error snapshot_day_map(struct snapshot *snapshot,
-                                                     struct day_runs *runs,
-                                                     struct error_record *error);
+HEARTH_MUST_CHECK enum hearth_error
+snapshot_day_map(struct snapshot *snapshot, struct day_runs *runs, struct error_record *error);
 void snapshot_release(struct snapshot *snapshot, struct day_runs *runs);
+/* The sealed files of a day, ascending by sequence, none of them of suspects: what a summary of it
+ * must cover. Valid as long as the snapshot. */
+size_t snapshot_day_files(const struct snapshot *snapshot, int32_t day,
+                          const struct sealed_file **files);
 
 /* ---- Whole answers ---- */
 
