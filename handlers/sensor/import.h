@@ -60,6 +60,8 @@ struct import_options {
     void *context;
 };
 
+enum { IMPORT_FIRST_LINES = 4 }; /* so many places of each reason are remembered */
+
 struct import_counts {
     uint64_t records;               /* given in batches, the suspect ones included */
     uint64_t suspect;               /* of them */
@@ -67,6 +69,10 @@ struct import_counts {
     uint64_t reasons[REJECT_COUNT]; /* by enum record_reject */
     uint64_t ignored;               /* unknown members of JSON */
     uint64_t nul_bytes;             /* stripped */
+    /* Lines seen so far (of bin: records), since the beginning or since import_seek; and, counted
+     * alike from 1, where the first of each reason stood; 0 = there were not so many. */
+    uint64_t lines;
+    uint64_t first_lines[REJECT_COUNT][IMPORT_FIRST_LINES];
 };
 
 struct import;
