@@ -36,6 +36,14 @@ void snapshot_close(struct snapshot *snapshot); /* NULL is allowed; releases eve
 
 void snapshot_state(const struct snapshot *snapshot, struct store_state *state);
 
+/* The sealed files of the snapshot, ascending by (day, sequence), without the suspect ones; those;
+ * and those of a day. The day's runs (below) begin with its sealed files in this order. They live
+ * as long as the snapshot. */
+const struct sealed_file *snapshot_sealed_files(const struct snapshot *snapshot, size_t *count);
+const struct sealed_file *snapshot_suspect_files(const struct snapshot *snapshot, size_t *count);
+const struct sealed_file *snapshot_sealed_day(const struct snapshot *snapshot, int32_t day,
+                                              size_t *count);
+
 /* ---- Days ---- */
 
 /* The first UTC day >= `day` that has readings; INT32_MAX = none. Suspects do not count. */
