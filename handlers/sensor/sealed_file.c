@@ -1,0 +1,53 @@
+/*
+ * sealed_file.c - the names of sealed files. A name has one spelling: the date exists, the sequence
+ * has at least eight digits.
+ */
+#include "handlers/sensor/sealed_file.h"
+
+#include "handlers/sensor/exact_text.h"
+#include "hearth/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { SEQUENCE_DIGITS = 8, DAY_MS = 86400000, LAST_YEAR = 2109 };
+
+void sealed_name_format(const struct sealed_file *file, char name[SEALED_NAME_BYTES])
+{
+    struct civil_time date;
+    if (file->day == SEALED_SUSPECT_DAY) {
+        snprintf(name, SEALED_NAME_BYTES, "suspect/%08" PRIu64 ".bin", file->sequence);
+        return;
+    }
+    civil_from_ms((int64_t)file->day * DAY_MS, &date);
+    snprintf(name, SEALED_NAME_BYTES, "sealed/%04d/%02d-%02d.%08" PRIu64 ".bin", date.year,
+             date.month, date.day, file->sequence);
+}
+
+/* 2025/09-14. */
+static bool take_day(struct view *rest, int32_t *day)
+{
+    uint64_t year, month, date;
+    if (!exact_number(rest, 4, LAST_YEAR, &year) || !exact_literal(rest, VIEW("/")) ||
+        !exact_number(rest, 2, 12, &month) || !exact_literal(rest, VIEW("-")) ||
+        !exact_number(rest, 2, 31, &date) || !exact_literal(rest, VIEW(".")))
+        return false;
+    struct civil_time civil = {.year = (int)year, .month = (int)month, .day = (int)date}, back;
+    int64_t time_ms = civil_to_ms(&civil);
+    civil_from_ms(time_ms, &back);
+    *day = (int32_t)(time_ms / DAY_MS);
+    return year >= 1970 && back.month == civil.month && back.day == civil.day;
+}
+
+bool sealed_name_parse(struct view name, struct sealed_file *file)
+{
+    struct view rest = name;
+    file->day = SEALED_SUSPECT_DAY;
+    if (!exact_literal(&rest, VIEW("suspect/"))) {
+        rest = name;
+        if (!exact_literal(&rest, VIEW("sealed/")) || !take_day(&rest, &file->day))
+            return false;
+    }
+    return exact_number(&rest, SEQUENCE_DIGITS, UINT64_MAX, &file->sequence) &&
+           view_equal(rest, VIEW(".bin"));
+}
