@@ -71,6 +71,8 @@ struct reading {
     X(WRONG_TYPE)                                                                                  \
     X(BAD_TIME)                                                                                    \
     X(NOT_JSON)                                                                                    \
+    X(NOT_LINE_PROTOCOL)                                                                           \
+    X(NOT_CSV)                                                                                     \
     X(TOO_LARGE) /* to be parsed: see LIMIT_READING_BYTES */                                       \
     X(MIXED)     /* of a text that holds several readings, each with a reason of its own */
 
@@ -138,6 +140,7 @@ struct store_state {
     uint64_t readings;
     uint64_t stored_bytes; /* of the readings' files */
     int64_t newest_ms;     /* -1 = empty; suspects do not count */
+    unsigned char id[16];  /* which store: no two have the same; zeros where there is no telling */
 };
 
 /* Where a reader that follows the store has come to, in the order of arrival. All zero = the start
