@@ -13,7 +13,7 @@ enum hearth_error sensor_allow_reading(const struct sensor *sensor, const struct
     *with_private = false;
     enum hearth_error error = response_set_header(response, VIEW("Cache-Control"), cache);
     if (!error)
-        error = response_set_header(response, VIEW("Vary"), VIEW("Authorization"));
+        error = response_add_header(response, VIEW("Vary"), VIEW("Authorization"));
     if (error || (sensor->is_public && !has_token))
         return error;
     error = auth_require(sensor->auth, request, SCOPE_DATA_READ, &identity);

@@ -6,6 +6,11 @@
  */
 #include "handlers/sensor/range_answer.h"
 
+#include <openssl/evp.h>
+#include <string.h>
+
+enum { ETAG_HASH_BYTES = 16 }; /* of the SHA-256: enough for no two to be the same by chance */
+
 struct view range_answer_etag(const struct request *request, const char *kind,
                               const struct store_state *state, const struct sensor_span *span)
 {
@@ -14,6 +19,39 @@ struct view range_answer_etag(const struct request *request, const char *kind,
                      (unsigned long long)state->generation, (unsigned long long)state->readings,
                      (unsigned long long)state->newest_ms, (unsigned long long)span->from_ms,
                      (unsigned long long)span->to_ms);
+    return view_of(tag);
+}
+
+static const char *etag_text(const struct sensor *sensor, const struct request *request,
+                             const struct store_state *state, const struct series_names *names,
+                             struct view question)
+{
+    uint64_t id[2];
+    memcpy(id, state->id, sizeof id);
+    return arena_format(request->arena, "%s %llx%llx %llx %llx %llx %llx %lld %.*s", HEARTH_VERSION,
+                        (unsigned long long)id[0], (unsigned long long)id[1],
+                        (unsigned long long)state->generation, (unsigned long long)state->readings,
+                        (unsigned long long)state->newest_ms,
+                        (unsigned long long)(names ? series_names_version(names) : 0),
+                        (long long)sensor->stale_after_ms, VIEW_ARGUMENTS(question));
+}
+
+struct view query_etag(const struct sensor *sensor, const struct request *request,
+                       const struct store_state *state, const struct series_names *names,
+                       struct view question)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    const char *text = etag_text(sensor, request, state, names, question);
+    char *tag = arena_alloc(request->arena, 2 * ETAG_HASH_BYTES + 3);
+    if (!text || !tag || EVP_Digest(text, strlen(text), hash, NULL, EVP_sha256(), NULL) != 1)
+        return VIEW_NONE;
+    tag[0] = tag[2 * ETAG_HASH_BYTES + 1] = '"';
+    for (int i = 0; i < ETAG_HASH_BYTES; i++) {
+        tag[2 * i + 1] = digits[hash[i] >> 4];
+        tag[2 * i + 2] = digits[hash[i] & 15];
+    }
+    tag[2 * ETAG_HASH_BYTES + 2] = '\0';
     return view_of(tag);
 }
 
@@ -39,6 +77,34 @@ enum hearth_error range_answer_weaken(const struct request *request, struct resp
 {
     const char *weak = arena_format(request->arena, "W/%.*s", VIEW_ARGUMENTS(etag));
     return weak ? response_set_header(response, VIEW("ETag"), view_of(weak)) : HEARTH_NO_MEMORY;
+}
+
+enum hearth_error range_answer_head(const struct request *request, struct response *response,
+                                    struct view etag, struct view content_type, bool *answered)
+{
+    enum condition_outcome outcome;
+    struct byte_range unused;
+    const struct representation representation = {
+        .etag = etag, .last_modified_ms = -1, .size_bytes = -1};
+    enum hearth_error error =
+        response_negotiate(response, request, &representation, &outcome, &unused);
+    *answered = outcome != CONDITION_SEND;
+    if (error || *answered)
+        return error;
+    error = response_set_header(response, VIEW("Content-Type"), content_type);
+    *answered = request->method == METHOD_HEAD;
+    return error || !*answered ? error : response_finish(response);
+}
+
+enum hearth_error range_answer_recheck(const struct sensor *sensor, const struct request *request,
+                                       struct response *response, const struct store_state *state,
+                                       struct view etag)
+{
+    struct store_state now;
+    enum hearth_error error = sensor_state(sensor, request, &now);
+    if (error || now.generation == state->generation)
+        return error;
+    return range_answer_weaken(request, response, etag);
 }
 
 /* The head. PRECONDITION_FAILED ends the range when the answer is complete without a body. */

@@ -11,6 +11,7 @@
 #define HEARTH_SENSOR_RANGE_ANSWER_H
 
 #include "handlers/sensor/sensor.h"
+#include "handlers/sensor/series_names.h"
 
 struct range_answer {
     /* Required. */
@@ -20,7 +21,7 @@ struct range_answer {
     struct view content_type;
     struct reading_range range;
     struct store_state state; /* as it was when the query was completed */
-    struct view etag;         /* from range_answer_etag */
+    struct view etag;         /* from query_etag */
     int64_t size_bytes;       /* of the content at that state; -1 = not known */
     range_visit_fn *visit;    /* writes the body; sees `part` filled */
     void *context;
@@ -35,9 +36,27 @@ struct range_answer {
 struct view range_answer_etag(const struct request *request, const char *kind,
                               const struct store_state *state, const struct sensor_span *span);
 
+/* A strong ETag over the store (which one, and its generation), the names of the series (may be
+ * NULL) and the question in words that are the same for the same question. Empty as above. */
+struct view query_etag(const struct sensor *sensor, const struct request *request,
+                       const struct store_state *state, const struct series_names *names,
+                       struct view question);
+
 /* Puts the weak form of the ETag in its place. */
 HEARTH_MUST_CHECK enum hearth_error
 range_answer_weaken(const struct request *request, struct response *response, struct view etag);
+
+/* For an answer of unknown length that is first made and then sent: judges the conditions and sets
+ * ETag and Content-Type. `*answered`: by a 304, a 412, or a head, where that is all that was asked
+ * for; finished. */
+HEARTH_MUST_CHECK enum hearth_error range_answer_head(const struct request *request,
+                                                      struct response *response, struct view etag,
+                                                      struct view content_type, bool *answered);
+/* When it is made: puts the weak form in the place of the ETag where the store is no longer at
+ * `state`. */
+HEARTH_MUST_CHECK enum hearth_error
+range_answer_recheck(const struct sensor *sensor, const struct request *request,
+                     struct response *response, const struct store_state *state, struct view etag);
 
 /* Sends the head and, through `visit`, the body, but does not finish it. HEAD is answered from the
  * state, and visits nothing. `answer->sent`: a 304, 412
