@@ -37,6 +37,8 @@ struct catalogue *catalogue_extend(const struct catalogue *base, struct sealed_f
     struct catalogue *made = memory_new(sizeof *made + total * sizeof made->files[0]);
     if (!made)
         return NULL;
+    static _Atomic uint64_t lineages;
+    made->lineage = base ? base->lineage : atomic_fetch_add(&lineages, 1) + 1;
     made->count = 0;
     made->suspect_count = 0;
     made->last_sequence = base ? base->last_sequence : 0;

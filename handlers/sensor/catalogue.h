@@ -14,6 +14,7 @@
 
 struct catalogue {
     _Atomic unsigned references;
+    uint64_t lineage;       /* the same for all that were made from one another */
     uint64_t last_sequence; /* live files up to this one are sealed */
     size_t suspect_count, count;
     struct sealed_file files[]; /* count; the first suspect_count are the suspect ones */

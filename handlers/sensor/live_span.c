@@ -7,12 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
 
-enum { BLOCK_RECORDS = 4096, LIST_ATTEMPTS = 100 };
+enum { BLOCK_RECORDS = 4096, NAP_NS = 1000000, NAPS = 3000 };
 
 static struct live_span make_span(const struct live_name *name, const struct live_state *state)
 {
-    struct live_span span = {.name = *name, .bytes = LIVE_SPAN_TO_END, .from_ms = 1, .to_ms = 0};
+    struct live_span span = {.name = *name, .bytes = LIVE_SPAN_TO_END};
     if (name->poisoned)
         span.bytes = (int64_t)name->trusted_bytes;
     else if (name->sequence == state->sequence)
@@ -20,46 +21,88 @@ static struct live_span make_span(const struct live_name *name, const struct liv
     return span;
 }
 
-static enum hearth_error make_spans(const struct live_names *names, struct live_spans *spans,
-                                    struct error_record *error)
+/* What the owner noted of a file. A finished one stays as it is, whatever its name becomes. */
+static void keep_notes(struct live_span *span, const struct live_spans *old)
 {
-    spans->count = 0;
-    spans->spans = memory_new_zero(names->count + 1, sizeof *spans->spans);
-    if (!spans->spans)
+    for (size_t i = 0; i < old->count; i++)
+        if (old->spans[i].name.sequence == span->name.sequence) {
+            span->taken = old->spans[i].taken;
+            span->finished = old->spans[i].finished;
+        }
+}
+
+static enum hearth_error make_spans(const struct live_names *names, struct live_spans *spans,
+                                    const struct live_state *state, struct error_record *error)
+{
+    struct live_spans made = {.state = *state, .listed = state->file_generation, .is_listed = true};
+    made.spans = memory_new_zero(names->count + 1, sizeof *made.spans);
+    if (!made.spans)
         return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for the live files");
     for (size_t i = 0; i < names->count; i++) {
         const struct live_name *name = &names->names[i];
         /* A file the keeper has made and not yet published. */
-        if (!name->poisoned && name->sequence > spans->state.sequence)
+        if (!name->poisoned && name->sequence > state->sequence)
             continue;
-        spans->spans[spans->count++] = make_span(name, &spans->state);
+        made.spans[made.count] = make_span(name, state);
+        keep_notes(&made.spans[made.count++], spans);
     }
+    live_spans_clean(spans);
+    *spans = made;
     return HEARTH_OK;
 }
 
-enum hearth_error live_spans_list(struct file_operations *files, const char *store,
-                                  const struct live_published *published, struct live_spans *spans,
-                                  struct error_record *error)
+/* Does the list still name all files, but for their lengths? While they are being changed it does
+ * as long as the file written to is in it. */
+static bool serves(const struct live_spans *spans, const struct live_state *state,
+                   struct live_span **current)
+{
+    *current = NULL;
+    if (!spans->is_listed || !live_state_same_directory(&spans->state, state))
+        return false;
+    for (size_t i = 0; i < spans->count; i++)
+        if (!spans->spans[i].name.poisoned && spans->spans[i].name.sequence == state->sequence)
+            *current = &spans->spans[i];
+    return state->file_generation == spans->listed ||
+           (state->file_generation == spans->listed + 1 && *current);
+}
+
+/* Lists the names; false when they may have changed meanwhile. */
+static bool list_again(struct live_spans *spans, struct file_operations *files, const char *store,
+                       const struct live_published *published, uint64_t generation,
+                       enum hearth_error *code, struct error_record *error)
 {
     struct live_names names;
     struct live_state after;
-    *spans = (struct live_spans){0};
-    /* Files may come and be renamed while the directory is read: then it is read again. */
-    for (int attempt = 0; attempt < LIST_ATTEMPTS; attempt++) {
-        if (!live_published_get(published, &spans->state))
+    *code = live_directory_list(files, store, &names, error);
+    if (*code != HEARTH_OK)
+        return true;
+    bool same = live_published_get(published, &after) && after.file_generation == generation;
+    if (same)
+        *code = make_spans(&names, spans, &after, error);
+    live_names_clean(&names);
+    return same;
+}
+
+enum hearth_error live_spans_refresh(struct live_spans *spans, struct file_operations *files,
+                                     const char *store, const struct live_published *published,
+                                     bool again, struct error_record *error)
+{
+    struct live_state state;
+    struct live_span *current;
+    enum hearth_error code;
+    for (int nap = 0; nap < NAPS; nap++) {
+        if (!live_published_get(published, &state))
             return error_set_internal(error, HEARTH_UNAVAILABLE, 0, "the store is not open yet");
-        enum hearth_error code = live_directory_list(files, store, &names, error);
-        if (code != HEARTH_OK)
-            return code;
-        bool same = live_published_get(published, &after) &&
-                    after.file_generation == spans->state.file_generation;
-        if (same) {
-            spans->state = after;
-            code = make_spans(&names, spans, error);
+        if (!again && serves(spans, &state, &current)) {
+            spans->state = state;
+            if (current)
+                current->bytes = (int64_t)state.synced_bytes;
+            return HEARTH_OK;
         }
-        live_names_clean(&names);
-        if (same)
+        if (state.file_generation % 2 == 0 &&
+            list_again(spans, files, store, published, state.file_generation, &code, error))
             return code;
+        nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
     }
     return error_set_internal(error, HEARTH_UNAVAILABLE, 0, "the live files do not come to rest");
 }

@@ -36,13 +36,10 @@ void snapshot_close(struct snapshot *snapshot); /* NULL is allowed; releases eve
 
 void snapshot_state(const struct snapshot *snapshot, struct store_state *state);
 
-/* The sealed files of the snapshot, ascending by (day, sequence), without the suspect ones; those;
- * and those of a day. The day's runs (below) begin with its sealed files in this order. They live
- * as long as the snapshot. */
-const struct sealed_file *snapshot_sealed_files(const struct snapshot *snapshot, size_t *count);
-const struct sealed_file *snapshot_suspect_files(const struct snapshot *snapshot, size_t *count);
-const struct sealed_file *snapshot_sealed_day(const struct snapshot *snapshot, int32_t day,
-                                              size_t *count);
+/* The sealed files of the snapshot, ascending by (day, sequence), without the suspect ones; and
+ * those. Valid as long as the snapshot. */
+size_t snapshot_sealed_files(const struct snapshot *snapshot, const struct sealed_file **files);
+size_t snapshot_suspect_files(const struct snapshot *snapshot, const struct sealed_file **files);
 
 /* ---- Days ---- */
 
@@ -89,7 +86,7 @@ HEARTH_MUST_CHECK enum hearth_error
 snapshot_day_map(struct snapshot *snapshot, struct day_runs *runs, struct error_record *error);
 void snapshot_release(struct snapshot *snapshot, struct day_runs *runs);
 /* The sealed files of a day, ascending by sequence, none of them of suspects: what a summary of it
- * must cover. Valid as long as the snapshot. */
+ * must cover, and the first of its runs. Valid as long as the snapshot. */
 size_t snapshot_day_files(const struct snapshot *snapshot, int32_t day,
                           const struct sealed_file **files);
 
@@ -106,5 +103,10 @@ HEARTH_MUST_CHECK enum hearth_error snapshot_latest(struct snapshot *snapshot,
 HEARTH_MUST_CHECK enum hearth_error snapshot_series(struct snapshot *snapshot,
                                                     struct reading_series *series, size_t capacity,
                                                     size_t *count, struct error_record *error);
+
+/* What arrived, as in hearth/reading_store.h: from the live files, in their order. */
+HEARTH_MUST_CHECK enum hearth_error
+snapshots_tail(struct snapshots *snapshots, struct tail_cursor *cursor, struct record *records,
+               size_t capacity, struct tail_result *result, struct error_record *error);
 
 #endif
