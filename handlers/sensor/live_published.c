@@ -9,9 +9,17 @@ void live_publish(struct live_published *published, const struct live_state *sta
     uint64_t version = atomic_load(&published->version) + 1;
     _Atomic uint64_t *copy = published->copies[version & 1];
     const uint64_t fields[LIVE_STATE_FIELDS] = {
-        state->sequence, state->synced_bytes, state->generation,          state->file_generation,
-        state->readings, state->stored_bytes, (uint64_t)state->newest_ms, state->device,
+        state->sequence,
+        state->synced_bytes,
+        state->generation,
+        state->file_generation,
+        state->readings,
+        state->stored_bytes,
+        (uint64_t)state->newest_ms,
+        state->device,
         state->inode,
+        (uint64_t)state->manifest_year,
+        state->manifest_bytes,
     };
     for (size_t i = 0; i < LIVE_STATE_FIELDS; i++)
         atomic_store(&copy[i], fields[i]);
@@ -45,6 +53,8 @@ bool live_published_get(const struct live_published *published, struct live_stat
         .newest_ms = (int64_t)fields[6],
         .device = fields[7],
         .inode = fields[8],
+        .manifest_year = (int32_t)fields[9],
+        .manifest_bytes = fields[10],
     };
     return true;
 }

@@ -22,11 +22,15 @@ struct live_state {
     /* Slots of all live files up to what is synced. The same files give the same number, also after
      * a restart, and every commit raises it. */
     uint64_t generation;
-    uint64_t file_generation; /* rises when a file is made or renamed */
-    uint64_t readings;        /* good ones, each counted once */
+    /* Rises when live files are made, renamed or removed and when the manifest grows: odd while
+     * that is under way, even when it is over. */
+    uint64_t file_generation;
+    uint64_t readings; /* good ones, each counted once */
     uint64_t stored_bytes;
-    int64_t newest_ms;      /* -1 = none; suspects do not count */
-    uint64_t device, inode; /* of the directory of the live files; inode 0 = not said */
+    int64_t newest_ms;       /* -1 = none; suspects do not count */
+    uint64_t device, inode;  /* of the directory of the live files; inode 0 = not said */
+    int32_t manifest_year;   /* how far the manifest may be read; 0 = nothing is sealed */
+    uint64_t manifest_bytes; /* of that year's file */
 };
 
 /* What the writer was about, for a successor that finds it dead. */
@@ -36,7 +40,7 @@ enum live_condition {
     LIVE_POISONED, /* a sync of it failed: it must be set aside, trusted up to `synced_bytes` */
 };
 
-enum { LIVE_STATE_FIELDS = 9 };
+enum { LIVE_STATE_FIELDS = 11 };
 
 struct live_published {
     _Atomic uint64_t version; /* 0 = nothing published yet */
