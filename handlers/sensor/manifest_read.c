@@ -164,7 +164,8 @@ static enum hearth_error take_row(struct manifest_reader *reader,
 
 /* ---- Lines ---- */
 
-/* Rows among what a crash left belong to one live file; else it was none. */
+/* Rows among what a crash left belong to one live file, and to parts that come later than the line
+ * that is none. Else that was a row, and is damaged. */
 static enum hearth_error look_at_torn(struct manifest_reader *reader, bool is_row,
                                       const struct manifest_row *row)
 {
@@ -172,9 +173,9 @@ static enum hearth_error look_at_torn(struct manifest_reader *reader, bool is_ro
         return HEARTH_OK;
     if (reader->torn_sequence == 0)
         reader->torn_sequence = row->file.sequence;
-    return row->file.sequence == reader->torn_sequence
-               ? HEARTH_OK
-               : blame(reader, &reader->torn_at, "not a row");
+    bool can_be =
+        row->file.sequence == reader->torn_sequence && row->part > reader->waiting_count + 1;
+    return can_be ? HEARTH_OK : blame(reader, &reader->torn_at, "not a row");
 }
 
 static enum hearth_error take_line(struct manifest_reader *reader,
