@@ -25,8 +25,11 @@ struct live_state {
     uint64_t file_generation; /* rises when a file is made or renamed */
     uint64_t readings;        /* good ones, each counted once */
     uint64_t stored_bytes;
+    uint64_t stored_twice;  /* good slots whose reading stands in another slot before */
     int64_t newest_ms;      /* -1 = none; suspects do not count */
     uint64_t device, inode; /* of the directory of the live files; inode 0 = not said */
+    uint64_t place;         /* the store directory's name, hashed (live_past.h) */
+    unsigned char id[16];   /* the store's (store_id.h) */
 };
 
 /* What the writer was about, for a successor that finds it dead. */
@@ -36,11 +39,12 @@ enum live_condition {
     LIVE_POISONED, /* a sync of it failed: it must be set aside, trusted up to `synced_bytes` */
 };
 
-enum { LIVE_STATE_FIELDS = 9 };
+enum { LIVE_STATE_FIELDS = 13 };
 
 struct live_published {
     _Atomic uint64_t version; /* 0 = nothing published yet */
     _Atomic uint32_t condition;
+    _Atomic uint32_t lost; /* files were removed or moved: there is nothing to go by */
     _Atomic uint64_t copies[2][LIVE_STATE_FIELDS];
 };
 
@@ -56,5 +60,8 @@ void live_publish_condition(struct live_published *published, enum live_conditio
 /* False when nothing was published yet. Any thread, any process. */
 bool live_published_get(const struct live_published *published, struct live_state *state);
 enum live_condition live_published_condition(const struct live_published *published);
+/* Said by the writer that finds its files gone, unsaid by the one that opens them again. */
+void live_publish_lost(struct live_published *published, bool lost);
+bool live_published_lost(const struct live_published *published);
 
 #endif

@@ -32,6 +32,8 @@ static enum hearth_error make_spans(const struct live_names *names, struct live_
         /* A file the keeper has made and not yet published. */
         if (!name->poisoned && name->sequence > spans->state.sequence)
             continue;
+        if (name->poisoned && name->trusted_bytes < RECORD_BYTES)
+            continue;
         spans->spans[spans->count++] = make_span(name, &spans->state);
     }
     return HEARTH_OK;

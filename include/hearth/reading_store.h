@@ -136,6 +136,7 @@ struct store_state {
     uint64_t readings;
     uint64_t stored_bytes; /* of the readings' files */
     int64_t newest_ms;     /* -1 = empty; suspects do not count */
+    unsigned char id[16];  /* which store: no two have the same; zeros where there is no telling */
 };
 
 struct reading_store {
