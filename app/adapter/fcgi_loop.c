@@ -29,7 +29,6 @@
 
 enum {
     ACCEPT_FAILURE_MS = 1000, /* from one line in the log to the next */
-    DRAIN_MS = 30000,         /* for a peer that goes on sending to see that it was answered */
     /* What a head takes in records beyond its own bytes: lengths, prefixes, the parameters that are
      * no headers. */
     HEAD_OVERHEAD_BYTES = 65536,
@@ -126,7 +125,8 @@ static void set_aside(struct fcgi_loop *loop, struct fcgi_watch *watch, enum fcg
         metric_change(loop->options.series.parked, 1);
     }
     fcgi_waiting_add(&loop->waiting, watch, kind,
-                     kind == FCGI_WAIT_HEAD ? loop->options.limits.receive_ms : DRAIN_MS);
+                     kind == FCGI_WAIT_HEAD ? loop->options.limits.receive_ms
+                                            : loop->options.drain_ms);
 }
 
 static void resume_connection(void *context, struct fcgi_watch *watch)
