@@ -4,7 +4,8 @@
  * It says how far files are synced, and it says what must be there: a pool that had a store open
  * does not go on with another in its place, or with less of it. A disk that was unmounted, or a
  * directory that was moved, shall not be replaced by an empty store in silence. Who wants to go on
- * with what there is starts the program anew: then nothing is published.
+ * with what there is starts the program anew: then nothing is published. A keeper that itself takes
+ * files away publishes what is left before it does.
  */
 #ifndef HEARTH_SENSOR_LIVE_PAST_H
 #define HEARTH_SENSOR_LIVE_PAST_H
