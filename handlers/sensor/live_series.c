@@ -75,6 +75,8 @@ static enum hearth_error take_block(void *context, const struct record *slots, s
 
 static enum hearth_error count_gathered(struct update *update)
 {
+    if (!update->records)
+        return HEARTH_OK;
     enum hearth_error code = record_sort(update->records, update->count);
     if (code == HEARTH_OK)
         update->count = record_unique(update->records, update->count);
