@@ -24,16 +24,30 @@ static enum hearth_error rename_aside(struct live_store *store, struct error_rec
     return code;
 }
 
+/* A directory read while a file in it is renamed may show it under neither name. */
+static void begin_renaming(struct live_store *store)
+{
+    store->state.file_generation++; /* odd */
+    live_store_publish(store);
+}
+
+static void end_renaming(struct live_store *store)
+{
+    store->state.file_generation++; /* even */
+    live_store_publish(store);
+}
+
 static enum hearth_error set_aside(struct live_store *store, struct error_record *error)
 {
     int64_t trusted_bytes = (int64_t)store->current.synced_bytes;
+    begin_renaming(store);
     enum hearth_error code =
         trusted_bytes == 0 ? discard(store, error) : rename_aside(store, error);
+    if (code == HEARTH_OK)
+        live_publish_condition(store->published, LIVE_CLEAN);
+    end_renaming(store);
     if (code != HEARTH_OK)
         return code;
-    store->state.file_generation++;
-    live_publish_condition(store->published, LIVE_CLEAN);
-    live_store_publish(store);
     LOG_WARN("sensor_file_set_aside", LOG_TEXT("file", store->current.path),
              LOG_INTEGER("trusted_bytes", trusted_bytes));
     return HEARTH_OK;
@@ -60,7 +74,7 @@ enum hearth_error live_store_next_file(struct live_store *store, struct error_re
     }
     store->next_sequence++;
     store->current_day = clock_wall_ms(store->options.clock) / DAY_MS;
-    store->state.file_generation++;
+    store->state.file_generation += 2;
     live_store_publish(store);
     return HEARTH_OK;
 }

@@ -192,7 +192,8 @@ static enum hearth_error take_past(struct opening *opening)
     store->state.device = status.device;
     store->state.inode = status.inode;
     live_past_get(store->published, store->options.directory, &opening->past);
-    store->state.file_generation = opening->past.state.file_generation + 1; /* rises all the same */
+    /* Rises all the same, and is even, whatever a predecessor was about. */
+    store->state.file_generation = (opening->past.state.file_generation | 1) + 1;
     opening->same_files = code == HEARTH_OK && opening->past.known &&
                           live_state_same_directory(&opening->past.state, &store->state);
     if (!opening->same_files)

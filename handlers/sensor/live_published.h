@@ -7,7 +7,8 @@
  * killed in the middle leaves the copy that counts whole.
  *
  * The finished files are not listed here, since their names and sizes say all (live_directory.h);
- * `file_generation` tells a reader when to look at the directory again.
+ * `file_generation` tells a reader when to look at the directory again: a listing counts when the
+ * same even number stood there before and after.
  */
 #ifndef HEARTH_SENSOR_LIVE_PUBLISHED_H
 #define HEARTH_SENSOR_LIVE_PUBLISHED_H
@@ -22,8 +23,9 @@ struct live_state {
     /* Slots of all live files up to what is synced. The same files give the same number, also after
      * a restart, and every commit raises it. */
     uint64_t generation;
-    uint64_t file_generation; /* rises when a file is made or renamed */
-    uint64_t readings;        /* good ones, each counted once */
+    /* Rises when a file is made, renamed or removed; odd while one is being renamed or removed. */
+    uint64_t file_generation;
+    uint64_t readings; /* good ones, each counted once */
     uint64_t stored_bytes;
     uint64_t stored_twice;  /* good slots whose reading stands in another slot before */
     int64_t newest_ms;      /* -1 = none; suspects do not count */

@@ -7,8 +7,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
 
-enum { BLOCK_RECORDS = 4096, LIST_ATTEMPTS = 100 };
+enum { BLOCK_RECORDS = 4096, LIST_ATTEMPTS = 600, FIRST_PAUSE_NS = 50000, PAUSE_NS = 10000000 };
+
+/* A rename takes as long as the disk takes; a keeper that died in the middle has a successor soon.
+ */
+static void pause_before(int attempt)
+{
+    long nanoseconds = attempt < 8 ? (long)FIRST_PAUSE_NS << attempt : PAUSE_NS;
+    if (attempt > 0)
+        nanosleep(&(struct timespec){.tv_nsec = nanoseconds}, NULL);
+}
 
 static struct live_span make_span(const struct live_name *name, const struct live_state *state)
 {
@@ -48,8 +58,11 @@ enum hearth_error live_spans_list(struct file_operations *files, const char *sto
     *spans = (struct live_spans){0};
     /* Files may come and be renamed while the directory is read: then it is read again. */
     for (int attempt = 0; attempt < LIST_ATTEMPTS; attempt++) {
+        pause_before(attempt);
         if (!live_published_get(published, &spans->state))
             return error_set_internal(error, HEARTH_UNAVAILABLE, 0, "the store is not open yet");
+        if (spans->state.file_generation % 2 != 0)
+            continue;
         enum hearth_error code = live_directory_list(files, store, &names, error);
         if (code != HEARTH_OK)
             return code;
