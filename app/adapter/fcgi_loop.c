@@ -29,7 +29,6 @@
 
 enum {
     ACCEPT_FAILURE_MS = 1000, /* from one line in the log to the next */
-    DRAIN_MS = 30000,         /* for a peer that goes on sending to see that it was answered */
     /* What a head takes in records beyond its own bytes: lengths, prefixes, the parameters that are
      * no headers. */
     HEAD_OVERHEAD_BYTES = 65536,
@@ -126,7 +125,8 @@ static void set_aside(struct fcgi_loop *loop, struct fcgi_watch *watch, enum fcg
         metric_change(loop->options.series.parked, 1);
     }
     fcgi_waiting_add(&loop->waiting, watch, kind,
-                     kind == FCGI_WAIT_HEAD ? loop->options.limits.receive_ms : DRAIN_MS);
+                     kind == FCGI_WAIT_HEAD ? loop->options.limits.receive_ms
+                                            : loop->options.drain_ms);
 }
 
 static void resume_connection(void *context, struct fcgi_watch *watch)
@@ -230,6 +230,23 @@ static bool accept_connection(struct fcgi_loop *loop)
     return false;
 }
 
+/* A thread that the listener woke. Between the kernel's queue and the list a connection is counted
+ * by this place, so that no worker takes itself for drained meanwhile and ends with a connection
+ * that nobody serves. */
+static void accept_while_listening(struct fcgi_loop *loop)
+{
+    pthread_mutex_lock(&loop->listener_lock);
+    const bool accepting = loop->accepting;
+    if (accepting) {
+        atomic_fetch_add(&loop->connections, 1);
+    }
+    pthread_mutex_unlock(&loop->listener_lock);
+    if (accepting) {
+        accept_connection(loop);
+        atomic_fetch_sub(&loop->connections, 1);
+    }
+}
+
 /* ---- Serving ---- */
 
 static void settle(struct fcgi_loop *loop, struct fcgi_watch *watch, enum fcgi_fate fate)
@@ -325,7 +342,7 @@ static void handle_event(struct loop_thread *thread, const struct epoll_event *e
         if (loop->options.mode == FCGI_MODE_ACCEPTING) {
             serve_accepting(thread);
         } else {
-            accept_connection(loop);
+            accept_while_listening(loop);
         }
         break;
     case FCGI_WATCH_TIMER:

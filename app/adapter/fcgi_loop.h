@@ -16,11 +16,12 @@
 typedef void fcgi_serve_fn(void *context, struct fcgi_exchange *exchange, struct arena *arena);
 
 struct fcgi_loop_options {
-    enum fcgi_mode mode;             /* Required. */
-    int listener;                    /* Required. Does not block. */
-    size_t threads;                  /* Required. How many will run the loop. */
-    size_t max_head_bytes;           /* Required. http.max_head_bytes. */
-    struct fcgi_time_limits limits;  /* Required. */
+    enum fcgi_mode mode;            /* Required. */
+    int listener;                   /* Required. Does not block. */
+    size_t threads;                 /* Required. How many will run the loop. */
+    size_t max_head_bytes;          /* Required. http.max_head_bytes. */
+    struct fcgi_time_limits limits; /* Required. */
+    int64_t drain_ms;               /* Required. For a peer that sends on though it was answered. */
     struct fcgi_slot_metrics series; /* Required. */
     _Atomic int32_t *in_flight;      /* Required. Counts busy threads; must outlive the loop. */
     fcgi_serve_fn *serve;            /* Required. */

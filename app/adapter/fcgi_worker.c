@@ -148,6 +148,7 @@ static enum hearth_error start_loop(struct worker *worker, struct error_record *
         .max_head_bytes = (size_t)config_integer(config, "http.max_head_bytes"),
         .limits = {.receive_ms = receive_ms < request_ms ? receive_ms : request_ms,
                    .send_ms = config_integer(config, "pool.send_timeout_ms")},
+        .drain_ms = request_ms, /* so long may a body take that is wanted */
         .in_flight = &options->shared->slots[options->slot].in_flight,
         .serve = serve_request,
         .context = worker,

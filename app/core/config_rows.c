@@ -107,7 +107,7 @@ static const struct config_row rows[] = {
     {.key = "pool.pid_file",
      .type = CONFIG_STRING,
      .initial = "",
-     .validate = config_validate_path,
+     .validate = config_validate_file,
      .text = "Where the master writes its process id. When empty, nowhere."},
 
     /* ---- Requests ---- */
@@ -194,7 +194,7 @@ static const struct config_row rows[] = {
     {.key = "log.file",
      .type = CONFIG_STRING,
      .initial = "",
-     .validate = config_validate_path,
+     .validate = config_validate_file,
      .text = "Where lines are appended; SIGUSR1 opens it again after a rotation. "
              "When empty, standard error."},
     {.key = "log.requests",
@@ -209,14 +209,14 @@ static const struct config_row rows[] = {
      .type = CONFIG_STRING,
      .minimum = 1,
      .initial = "/var/lib/hearth",
-     .validate = config_validate_path,
+     .validate = config_validate_directory,
      .text = "The directory that holds everything that must not be lost. "
              "It belongs to the user that hearth-fcgi runs as."},
     {.key = "objects.directory",
      .restart = true,
      .type = CONFIG_STRING,
      .initial = "",
-     .validate = config_validate_path,
+     .validate = config_validate_directory,
      .text = "The directory of the object store: tokens, posts, pages. "
              "When empty, \"objects\" in state.directory."},
 

@@ -29,13 +29,6 @@ static bool made_of(struct view text, const char *others)
     return true;
 }
 
-bool config_validate_path(struct view value, char *why, size_t why_size)
-{
-    if (value.length > 0 && value.data[0] == '/')
-        return true;
-    return refuse(why, why_size, "must be a path from the root, like /var/lib/hearth");
-}
-
 /* ---- Addresses ---- */
 
 /* AF_INET or AF_INET6 with `bytes` filled; 0 when the text is no address. */

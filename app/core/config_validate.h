@@ -9,6 +9,13 @@
 
 /* A path from the root: a daemon's working directory is nobody's business. */
 bool config_validate_path(struct view value, char *why, size_t why_size);
+/* Such a path, at which there is not a directory. */
+bool config_validate_file(struct view value, char *why, size_t why_size);
+/* Such a path, at which there is a directory or nothing. */
+bool config_validate_directory(struct view value, char *why, size_t why_size);
+/* Are these two paths from the root one directory, by their names or, when there is one, because it
+ * is? For the checks of modules. */
+bool config_same_directory(const char *one, const char *other);
 /* "unix:/PATH" (at most 107 bytes, what a socket address holds) or "tcp:ADDRESS:PORT" with a
  * loopback address: FastCGI has no authentication of its own. */
 bool config_validate_listen(struct view value, char *why, size_t why_size);

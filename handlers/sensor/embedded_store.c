@@ -17,6 +17,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -68,6 +69,8 @@ static enum hearth_error embedded_state(struct reading_store *store, struct stor
                                         struct error_record *error)
 {
     struct live_state live;
+    if (live_published_lost(embedded_of(store)->published))
+        return error_set(error, HEARTH_UNAVAILABLE, "the readings were removed or moved");
     if (!live_published_get(embedded_of(store)->published, &live))
         return error_set_internal(error, HEARTH_UNAVAILABLE, 0, "the store is not open yet");
     *state = (struct store_state){
@@ -76,6 +79,7 @@ static enum hearth_error embedded_state(struct reading_store *store, struct stor
         .stored_bytes = live.stored_bytes,
         .newest_ms = live.newest_ms,
     };
+    memcpy(state->id, live.id, sizeof state->id);
     return HEARTH_OK;
 }
 

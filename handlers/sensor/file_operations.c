@@ -80,6 +80,12 @@ static int system_rename(struct file_operations *files, const char *from, const 
     return rename(from, to);
 }
 
+static int system_unlink(struct file_operations *files, const char *path)
+{
+    (void)files;
+    return unlink(path);
+}
+
 static int system_mkdir(struct file_operations *files, const char *path, mode_t mode)
 {
     (void)files;
@@ -114,6 +120,7 @@ struct file_operations file_system = {
     .fsync = system_fsync,
     .status = system_status,
     .rename = system_rename,
+    .unlink = system_unlink,
     .mkdir = system_mkdir,
     .list = system_list,
 };
@@ -223,6 +230,30 @@ enum hearth_error file_rename(struct file_operations *files, const char *from, c
         outcome = files->rename(files, from, to);
     while (outcome != 0 && errno == EINTR);
     return outcome == 0 ? HEARTH_OK : failed(error, "rename", from);
+}
+
+enum hearth_error file_remove(struct file_operations *files, const char *path,
+                              struct error_record *error)
+{
+    int outcome;
+    do
+        outcome = files->unlink(files, path);
+    while (outcome != 0 && errno == EINTR);
+    return outcome == 0 || errno == ENOENT ? HEARTH_OK : failed(error, "remove", path);
+}
+
+enum hearth_error file_confirm(struct file_operations *files, const char *path, uint64_t device,
+                               uint64_t inode, struct error_record *error)
+{
+    struct file_status status;
+    int file = file_open(files, path, O_RDONLY, 0, error);
+    if (file < 0)
+        return error_from_errno(errno);
+    enum hearth_error code = file_status_of(files, file, path, &status, error);
+    file_close(files, file);
+    if (code == HEARTH_OK && (status.device != device || status.inode != inode))
+        code = error_set_internal(error, HEARTH_NOT_FOUND, 0, "%s is another file", path);
+    return code;
 }
 
 struct listing {

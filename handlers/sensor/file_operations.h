@@ -37,6 +37,7 @@ struct file_operations {
     int (*fsync)(struct file_operations *files, int file); /* directories */
     int (*status)(struct file_operations *files, int file, struct file_status *status);
     int (*rename)(struct file_operations *files, const char *from, const char *to);
+    int (*unlink)(struct file_operations *files, const char *path);
     int (*mkdir)(struct file_operations *files, const char *path, mode_t mode);
     int (*list)(struct file_operations *files, const char *path, file_visit_fn *visit,
                 void *context);
@@ -71,6 +72,14 @@ HEARTH_MUST_CHECK enum hearth_error file_status_of(struct file_operations *files
                                                    struct error_record *error);
 HEARTH_MUST_CHECK enum hearth_error file_rename(struct file_operations *files, const char *from,
                                                 const char *to, struct error_record *error);
+/* A file that is not there is as good as removed. */
+HEARTH_MUST_CHECK enum hearth_error file_remove(struct file_operations *files, const char *path,
+                                                struct error_record *error);
+/* Does the name lead to that file? What is written to a removed one goes with it. Errors: NOT_FOUND
+ * (it was removed or moved), IO and the like. */
+HEARTH_MUST_CHECK enum hearth_error file_confirm(struct file_operations *files, const char *path,
+                                                 uint64_t device, uint64_t inode,
+                                                 struct error_record *error);
 HEARTH_MUST_CHECK enum hearth_error file_list(struct file_operations *files, const char *path,
                                               file_visit_fn *visit, void *context,
                                               struct error_record *error);

@@ -205,7 +205,8 @@ static enum hearth_error take_lock(struct keeper *keeper, const struct live_stor
         .clock = options->clock,
         .until_ns = clock_monotonic_ns(options->clock) + patience_ms * 1000000,
     };
-    enum hearth_error code = live_store_prepare(options, error);
+    enum hearth_error code =
+        live_store_prepare_again(options, keeper_shared_published(keeper->services->shared), error);
     return code == HEARTH_OK ? store_lock_take(lock, options->directory, options->clock,
                                                still_patient, &patience, error)
                              : code;
@@ -249,7 +250,9 @@ enum hearth_error sensor_keeper_run(const struct services *services,
     if (code == HEARTH_OK)
         code = keep(keeper, &options, error);
     else if (code == HEARTH_LOCKED && control->should_stop(control))
-        code = HEARTH_OK; /* told to end before its turn came */
+        code = HEARTH_OK;           /* told to end before its turn came */
+    if (code == HEARTH_UNAVAILABLE) /* what was there is not */
+        live_publish_lost(keeper_shared_published(services->shared), true);
     store_lock_release(&lock);
     memory_free(keeper->texts);
     memory_free(keeper);

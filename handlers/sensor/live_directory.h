@@ -4,7 +4,7 @@
  *   live/00000007.bin                  readings, 12 bytes each (hearth/reading_store.h). The
  * highest number is written to; the others are finished: never changed, synced to their end.
  *   live/00000007.poisoned-98304.bin   a sync of it failed: trusted up to byte 98304, never written
- *                                      or synced again.
+ *                                      or synced again. Trusted up to 0, it is removed.
  *
  * The number is decimal, at least 8 digits, and counts up for ever.
  */

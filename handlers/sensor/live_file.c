@@ -86,16 +86,9 @@ enum hearth_error live_file_open(struct live_file *live, uint64_t sequence, uint
 
 enum hearth_error live_file_confirm(struct live_file *live, struct error_record *error)
 {
-    struct file_status status = {0};
-    enum hearth_error code = HEARTH_NOT_FOUND;
-    int file = file_open(live->files, live->path, O_RDONLY, 0, error);
-    if (file >= 0)
-        code = file_status_of(live->files, file, live->path, &status, error);
-    else if (errno != ENOENT)
-        code = error_from_errno(errno);
-    file_close(live->files, file);
-    bool same = status.device == live->device && status.inode == live->inode;
-    if (code != HEARTH_NOT_FOUND && (code != HEARTH_OK || same))
+    enum hearth_error code =
+        file_confirm(live->files, live->path, live->device, live->inode, error);
+    if (code != HEARTH_NOT_FOUND)
         return code;
     live->lost = true;
     return error_set_internal(error, HEARTH_UNAVAILABLE, 0, "%s was removed or moved", live->path);
@@ -147,6 +140,18 @@ enum hearth_error live_file_set_aside(struct live_file *live, struct error_recor
     enum hearth_error code = file_rename(live->files, live->path, aside, error);
     if (code == HEARTH_NOT_FOUND && renamed_already(live, aside))
         code = HEARTH_OK;
+    if (code == HEARTH_OK)
+        code = file_sync_directory(live->files, directory, error);
+    if (code == HEARTH_OK)
+        live_file_close(live);
+    return code;
+}
+
+enum hearth_error live_file_discard(struct live_file *live, struct error_record *error)
+{
+    char directory[LIVE_PATH_BYTES];
+    live_directory_path(live->store, directory);
+    enum hearth_error code = file_remove(live->files, live->path, error);
     if (code == HEARTH_OK)
         code = file_sync_directory(live->files, directory, error);
     if (code == HEARTH_OK)

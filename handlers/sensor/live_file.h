@@ -46,6 +46,10 @@ HEARTH_MUST_CHECK enum hearth_error live_file_confirm(struct live_file *live,
 HEARTH_MUST_CHECK enum hearth_error live_file_append(struct live_file *live,
                                                      const struct record *records, size_t count,
                                                      struct error_record *error);
+/* Removes a poisoned file of which nothing is synced, and closes it. Calling it again after a
+ * failure is right. */
+HEARTH_MUST_CHECK enum hearth_error live_file_discard(struct live_file *live,
+                                                      struct error_record *error);
 /* Gives a poisoned file its name and closes it. Calling it again after a failure is right. */
 HEARTH_MUST_CHECK enum hearth_error live_file_set_aside(struct live_file *live,
                                                         struct error_record *error);

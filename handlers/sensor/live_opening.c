@@ -7,6 +7,7 @@
  * a keeper that died only what lies behind. Without that knowledge (a new pool) the whole file is
  * made certain. A file that a predecessor marked as poisoned is set aside first of all.
  */
+#include "handlers/sensor/live_past.h"
 #include "handlers/sensor/live_recovery.h"
 #include "handlers/sensor/live_store_parts.h"
 #include "handlers/sensor/record.h"
@@ -21,13 +22,10 @@ struct opening {
     struct live_recovery recovery;
     struct live_names names;
     struct error_record *error;
-    /* The predecessor's word. */
-    bool has_past;
-    struct live_state past;
-    enum live_condition past_condition;
+    struct live_past past; /* the predecessor's word */
+    bool same_files;       /* it is about the files that are there */
     /* The file being scanned. */
     uint32_t first;
-    uint64_t doubles;
 };
 
 /* A good slot: into the table of identities, unless it stands there already. */
@@ -38,15 +36,15 @@ static enum hearth_error index_slot(void *context, const struct record *record, 
     enum identity_answer answer = identity_find(&store->identity, record);
     if (answer == IDENTITY_UNREADABLE)
         return error_set_internal(opening->error, HEARTH_IO, 0, "a live file cannot be read");
+    if (record_time_quality(record) != TIME_SUSPECT &&
+        record_time_ms(record) > store->state.newest_ms)
+        store->state.newest_ms = record_time_ms(record);
     if (answer == IDENTITY_KNOWN) {
-        opening->doubles++;
+        store->state.stored_twice++;
         return HEARTH_OK;
     }
     identity_insert(&store->identity, record, opening->first + (uint32_t)slot);
     store->state.readings++;
-    if (record_time_quality(record) != TIME_SUSPECT &&
-        record_time_ms(record) > store->state.newest_ms)
-        store->state.newest_ms = record_time_ms(record);
     return HEARTH_OK;
 }
 
@@ -104,9 +102,10 @@ static enum hearth_error recover_finished(struct opening *opening, const struct 
 static uint64_t known_synced(const struct opening *opening, const struct live_name *name,
                              uint64_t size)
 {
-    if (!opening->has_past || opening->past.sequence != name->sequence)
+    const struct live_state *past = &opening->past.state;
+    if (!opening->same_files || past->sequence != name->sequence)
         return 0;
-    uint64_t synced = opening->past.synced_bytes < size ? opening->past.synced_bytes : size;
+    uint64_t synced = past->synced_bytes < size ? past->synced_bytes : size;
     return synced / RECORD_BYTES * RECORD_BYTES;
 }
 
@@ -123,7 +122,7 @@ static enum hearth_error settle_current(struct opening *opening, const struct li
         *writable = false;
         code = HEARTH_OK;
     }
-    bool clean = synced == scan->size_bytes && opening->past_condition == LIVE_CLEAN;
+    bool clean = synced == scan->size_bytes && opening->past.condition == LIVE_CLEAN;
     if (code == HEARTH_OK && !clean)
         code = live_recovery_settle(&opening->recovery, name, synced, end, scan->size_bytes,
                                     opening->error);
@@ -158,13 +157,15 @@ static enum hearth_error follow_poisoning(struct opening *opening)
 {
     struct live_store *store = opening->store;
     char from[LIVE_PATH_BYTES], to[LIVE_PATH_BYTES], directory[LIVE_PATH_BYTES];
-    struct live_name name = {.sequence = opening->past.sequence};
+    struct live_name name = {.sequence = opening->past.state.sequence};
     live_path(store->options.directory, &name, from);
     name.poisoned = true;
-    name.trusted_bytes = opening->past.synced_bytes;
+    name.trusted_bytes = opening->past.state.synced_bytes;
     live_path(store->options.directory, &name, to);
     live_directory_path(store->options.directory, directory);
-    enum hearth_error code = file_rename(store->files, from, to, opening->error);
+    enum hearth_error code = name.trusted_bytes == 0
+                                 ? file_remove(store->files, from, opening->error)
+                                 : file_rename(store->files, from, to, opening->error);
     if (code == HEARTH_NOT_FOUND)
         return HEARTH_OK;
     if (code == HEARTH_OK)
@@ -190,14 +191,28 @@ static enum hearth_error take_past(struct opening *opening)
     file_close(store->files, file);
     store->state.device = status.device;
     store->state.inode = status.inode;
-    opening->has_past = live_published_get(store->published, &opening->past);
-    opening->past_condition = live_published_condition(store->published);
-    store->state.file_generation = opening->past.file_generation + 1; /* it rises all the same */
-    if (code == HEARTH_OK && !live_state_same_directory(&opening->past, &store->state)) {
-        opening->has_past = false;
-        opening->past_condition = LIVE_CLEAN;
-    }
+    live_past_get(store->published, store->options.directory, &opening->past);
+    /* Rises all the same, and is even, whatever a predecessor was about. */
+    store->state.file_generation = (opening->past.state.file_generation | 1) + 1;
+    opening->same_files = code == HEARTH_OK && opening->past.known &&
+                          live_state_same_directory(&opening->past.state, &store->state);
+    if (!opening->same_files)
+        opening->past.condition = LIVE_CLEAN;
     return code;
+}
+
+/* Nothing of such a file was ever acknowledged. When it cannot be removed now, it will be another
+ * time. */
+static bool is_discarded(struct opening *opening, const struct live_name *name)
+{
+    char path[LIVE_PATH_BYTES];
+    if (!name->poisoned || name->trusted_bytes >= RECORD_BYTES)
+        return false;
+    live_path(opening->store->options.directory, name, path);
+    enum hearth_error code = file_remove(opening->store->files, path, NULL);
+    LOG_INFO("sensor_file_discarded", LOG_TEXT("file", path),
+             LOG_TEXT("outcome", error_name(code)));
+    return true;
 }
 
 static enum hearth_error recover_files(struct opening *opening)
@@ -207,14 +222,16 @@ static enum hearth_error recover_files(struct opening *opening)
     for (size_t i = 0; code == HEARTH_OK && i < opening->names.count; i++) {
         const struct live_name *name = &opening->names.names[i];
         bool last = i + 1 == opening->names.count;
-        code = last && !name->poisoned ? recover_current(opening, name)
-                                       : recover_finished(opening, name);
+        if (last && !name->poisoned)
+            code = recover_current(opening, name);
+        else if (!is_discarded(opening, name))
+            code = recover_finished(opening, name);
         store->next_sequence = name->sequence + 1;
     }
     /* No number is used twice, even when its file was removed: readers know it by its number. */
-    if (opening->has_past && opening->past.synced_bytes > 0 &&
-        store->next_sequence <= opening->past.sequence)
-        store->next_sequence = opening->past.sequence + 1;
+    if (opening->same_files && opening->past.state.synced_bytes > 0 &&
+        store->next_sequence <= opening->past.state.sequence)
+        store->next_sequence = opening->past.state.sequence + 1;
     if (code == HEARTH_OK && quarantine_waits(store->quarantine)) {
         code = live_recovery_commit(&opening->recovery, opening->error);
         if (code == HEARTH_DISK_FULL) /* found again when the store is opened next */
@@ -227,16 +244,16 @@ static void log_opening(const struct opening *opening, int64_t began_ns)
 {
     const struct live_store *store = opening->store;
     int64_t ended_ns = clock_monotonic_ns(store->options.clock);
-    enum log_level level =
-        opening->recovery.quarantined_slots || opening->recovery.cut_bytes || opening->doubles
-            ? LOG_LEVEL_WARN
-            : LOG_LEVEL_INFO;
+    enum log_level level = opening->recovery.quarantined_slots || opening->recovery.cut_bytes ||
+                                   store->state.stored_twice
+                               ? LOG_LEVEL_WARN
+                               : LOG_LEVEL_INFO;
     LOG_AT(level, "sensor_store_opened", LOG_TEXT("directory", store->options.directory),
            LOG_INTEGER("files", (int64_t)opening->names.count),
            LOG_INTEGER("readings", (int64_t)store->state.readings),
            LOG_INTEGER("quarantined_slots", (int64_t)opening->recovery.quarantined_slots),
            LOG_INTEGER("cut_bytes", (int64_t)opening->recovery.cut_bytes),
-           LOG_INTEGER("stored_twice", (int64_t)opening->doubles),
+           LOG_INTEGER("stored_twice", (int64_t)store->state.stored_twice),
            LOG_INTEGER("other_files", (int64_t)opening->names.others),
            LOG_NUMBER("ms", (double)(ended_ns - began_ns) / 1e6));
 }
@@ -250,7 +267,7 @@ enum hearth_error live_store_recover(struct live_store *store, struct error_reco
     store->state.newest_ms = -1;
     store->next_sequence = 1;
     enum hearth_error code = take_past(&opening);
-    if (code == HEARTH_OK && opening.has_past && opening.past_condition == LIVE_POISONED)
+    if (code == HEARTH_OK && opening.same_files && opening.past.condition == LIVE_POISONED)
         code = follow_poisoning(&opening);
     if (code == HEARTH_OK)
         code = live_directory_list(store->files, store->options.directory, &opening.names, error);
@@ -258,6 +275,9 @@ enum hearth_error live_store_recover(struct live_store *store, struct error_reco
         code = reserve_for_all(&opening);
     if (code == HEARTH_OK)
         code = recover_files(&opening);
+    if (code == HEARTH_OK)
+        code = live_past_require_slots(&opening.past, store->options.directory,
+                                       store->records.total, error);
     if (code == HEARTH_OK)
         log_opening(&opening, began_ns);
     live_names_clean(&opening.names);

@@ -4,11 +4,15 @@
  */
 #include "handlers/sensor/live_published.h"
 
+#include <string.h>
+
+enum { ID_FIELD = 11 }; /* and the one behind it */
+
 void live_publish(struct live_published *published, const struct live_state *state)
 {
     uint64_t version = atomic_load(&published->version) + 1;
     _Atomic uint64_t *copy = published->copies[version & 1];
-    const uint64_t fields[LIVE_STATE_FIELDS] = {
+    uint64_t fields[LIVE_STATE_FIELDS] = {
         state->sequence,
         state->synced_bytes,
         state->generation,
@@ -18,9 +22,15 @@ void live_publish(struct live_published *published, const struct live_state *sta
         (uint64_t)state->newest_ms,
         state->device,
         state->inode,
+        state->stored_twice,
+        state->place,
+        0, /* the id's */
+        0,
+        state->slots,
         (uint64_t)state->manifest_year,
         state->manifest_bytes,
     };
+    memcpy(&fields[ID_FIELD], state->id, sizeof state->id);
     for (size_t i = 0; i < LIVE_STATE_FIELDS; i++)
         atomic_store(&copy[i], fields[i]);
     atomic_store(&published->version, version);
@@ -53,13 +63,27 @@ bool live_published_get(const struct live_published *published, struct live_stat
         .newest_ms = (int64_t)fields[6],
         .device = fields[7],
         .inode = fields[8],
-        .manifest_year = (int32_t)fields[9],
-        .manifest_bytes = fields[10],
+        .stored_twice = fields[9],
+        .place = fields[10],
+        .slots = fields[ID_FIELD + 2],
+        .manifest_year = (int32_t)fields[ID_FIELD + 3],
+        .manifest_bytes = fields[ID_FIELD + 4],
     };
+    memcpy(state->id, &fields[ID_FIELD], sizeof state->id);
     return true;
 }
 
 enum live_condition live_published_condition(const struct live_published *published)
 {
     return (enum live_condition)atomic_load(&published->condition);
+}
+
+void live_publish_lost(struct live_published *published, bool lost)
+{
+    atomic_store(&published->lost, lost);
+}
+
+bool live_published_lost(const struct live_published *published)
+{
+    return atomic_load(&published->lost) != 0;
 }

@@ -218,7 +218,7 @@ static enum hearth_error collect_spans(struct live_reader *reader, const struct 
     for (size_t i = 0; i < spans->count; i++) {
         const struct live_span *span = &spans->spans[i];
         uint64_t slots;
-        if (outside(span, collection->range))
+        if (span->bytes == 0 || outside(span, collection->range))
             continue;
         collection->from_ms = INT64_MAX;
         collection->to_ms = INT64_MIN;
@@ -234,6 +234,16 @@ static enum hearth_error collect_spans(struct live_reader *reader, const struct 
     return HEARTH_OK;
 }
 
+/* Not to be found however often one looks. */
+static enum hearth_error gone(const struct live_reader *reader, enum hearth_error code,
+                              struct error_record *error)
+{
+    if (code != HEARTH_NOT_FOUND)
+        return code;
+    return error_set_internal(error, HEARTH_UNAVAILABLE, 0,
+                              "the readings in %s were removed or moved", reader->store);
+}
+
 static enum hearth_error collect(struct live_reader *reader, struct collection *collection,
                                  struct error_record *error)
 {
@@ -245,7 +255,7 @@ static enum hearth_error collect(struct live_reader *reader, struct collection *
             code = collect_spans(reader, &spans, collection, error);
         live_spans_clean(&spans);
     }
-    return code == HEARTH_NOT_FOUND ? HEARTH_IO : code;
+    return gone(reader, code, error);
 }
 
 enum hearth_error live_reader_range(struct live_reader *reader, const struct reading_range *range,
@@ -282,7 +292,7 @@ static enum hearth_error update_series(struct live_reader *reader, struct error_
             code = live_series_update(&reader->series, reader->files, reader->store, &spans, error);
         live_spans_clean(&spans);
     }
-    return code == HEARTH_NOT_FOUND ? HEARTH_IO : code;
+    return gone(reader, code, error);
 }
 
 typedef void series_visit_fn(void *context, int channel, int rolling_code,

@@ -67,6 +67,12 @@ void live_records_rename_last(struct live_records *records, const struct live_na
     close_file(records);
 }
 
+void live_records_drop_last(struct live_records *records)
+{
+    records->count--;
+    close_file(records);
+}
+
 /* The file that holds the number. */
 static size_t find_run(const struct live_records *records, uint32_t number)
 {

@@ -40,6 +40,8 @@ HEARTH_MUST_CHECK enum hearth_error live_records_add(struct live_records *record
 /* The last file has so many slots now. */
 void live_records_resize_last(struct live_records *records, uint32_t slots);
 /* The last file was set aside. */
+/* The last file, which has no slots, is gone. */
+void live_records_drop_last(struct live_records *records);
 void live_records_rename_last(struct live_records *records, const struct live_name *name);
 /* Fits identity_record_fn; `context` is the struct live_records. */
 const struct record *live_records_at(void *context, uint32_t number);

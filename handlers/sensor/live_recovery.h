@@ -3,8 +3,9 @@
  *
  * Opening a store is: live_recovery_scan of each file in ascending order, live_recovery_commit,
  * then live_recovery_settle of the file that is written to. A bad slot is quarantined once, however
- * often the store is opened, and again when its bytes are others; it stays where it is; what is bad at the end of the file written to
- * is cut off. Nothing is changed before the quarantine is synced. One thread.
+ * often the store is opened, and again when its bytes are others; it stays where it is; what is bad
+ * at the end of the file written to is cut off. Nothing is changed before the quarantine is synced.
+ * One thread.
  */
 #ifndef HEARTH_SENSOR_LIVE_RECOVERY_H
 #define HEARTH_SENSOR_LIVE_RECOVERY_H

@@ -36,18 +36,53 @@ static enum hearth_error count_record(struct live_series *series, const struct r
     return HEARTH_OK;
 }
 
-static enum hearth_error count_block(void *context, const struct record *slots, size_t count)
+/* One call's work. */
+struct update {
+    struct live_series *series;
+    bool gathers; /* first all records, because some stand twice */
+    struct record *records;
+    size_t count, capacity;
+};
+
+static enum hearth_error gather_record(struct update *update, const struct record *record)
 {
-    struct live_series *series = context;
-    for (size_t i = 0; i < count; i++, series->slots++) {
+    if (update->count == update->capacity) {
+        size_t capacity = update->capacity ? update->capacity + update->capacity / 2 : 1024;
+        struct record *grown = memory_resize(update->records, capacity * sizeof *grown);
+        if (!grown)
+            return HEARTH_NO_MEMORY;
+        update->records = grown;
+        update->capacity = capacity;
+    }
+    update->records[update->count++] = *record;
+    return HEARTH_OK;
+}
+
+static enum hearth_error take_block(void *context, const struct record *slots, size_t count)
+{
+    struct update *update = context;
+    for (size_t i = 0; i < count; i++, update->series->slots++) {
         if (record_check(&slots[i]) != REJECT_NONE ||
             record_time_quality(&slots[i]) == TIME_SUSPECT)
             continue;
-        enum hearth_error code = count_record(series, &slots[i]);
+        enum hearth_error code = update->gathers ? gather_record(update, &slots[i])
+                                                 : count_record(update->series, &slots[i]);
         if (code != HEARTH_OK)
             return code;
     }
     return HEARTH_OK;
+}
+
+static enum hearth_error count_gathered(struct update *update)
+{
+    if (!update->records)
+        return HEARTH_OK;
+    enum hearth_error code = record_sort(update->records, update->count);
+    if (code == HEARTH_OK)
+        update->count = record_unique(update->records, update->count);
+    for (size_t i = 0; code == HEARTH_OK && i < update->count; i++)
+        code = count_record(update->series, &update->records[i]);
+    return code;
 }
 
 static bool still_there(const struct live_series *series, const struct live_spans *spans)
@@ -58,30 +93,46 @@ static bool still_there(const struct live_series *series, const struct live_span
     return series->slots == 0;
 }
 
-enum hearth_error live_series_update(struct live_series *series, struct file_operations *files,
-                                     const char *store, const struct live_spans *spans,
-                                     struct error_record *error)
+static enum hearth_error read_spans(struct update *update, struct file_operations *files,
+                                    const char *store, const struct live_spans *spans,
+                                    struct error_record *error)
 {
-    if (!still_there(series, spans) || !live_state_same_directory(&series->seen, &spans->state))
-        live_series_clean(series);
-    series->seen = spans->state;
-    for (size_t i = 0; i < spans->count; i++) {
+    struct live_series *series = update->series;
+    enum hearth_error code = HEARTH_OK;
+    for (size_t i = 0; code == HEARTH_OK && i < spans->count; i++) {
         const struct live_span *span = &spans->spans[i];
-        if (span->name.sequence < series->sequence)
+        uint64_t slots;
+        if (span->bytes == 0 || span->name.sequence < series->sequence)
             continue;
         if (span->name.sequence > series->sequence) {
             series->sequence = span->name.sequence;
             series->slots = 0;
         }
-        uint64_t slots;
-        enum hearth_error code =
-            live_span_read(files, store, span, series->slots, count_block, series, &slots, error);
-        if (code == HEARTH_NO_MEMORY)
-            return error_set_internal(error, code, 0, "no memory for the series");
-        if (code != HEARTH_OK)
-            return code;
+        code = live_span_read(files, store, span, series->slots, take_block, update, &slots, error);
     }
-    return HEARTH_OK;
+    return code;
+}
+
+enum hearth_error live_series_update(struct live_series *series, struct file_operations *files,
+                                     const char *store, const struct live_spans *spans,
+                                     struct error_record *error)
+{
+    const struct live_state *now = &spans->state;
+    if (!still_there(series, spans) || !live_state_same_directory(&series->seen, now) ||
+        series->seen.stored_twice != now->stored_twice)
+        live_series_clean(series);
+    struct update update = {.series = series,
+                            .gathers = series->sequence == 0 && now->stored_twice > 0};
+    series->seen = *now;
+    enum hearth_error code = read_spans(&update, files, store, spans, error);
+    if (code == HEARTH_OK && update.gathers)
+        code = count_gathered(&update);
+    if (code != HEARTH_OK && update.gathers)
+        live_series_clean(series);
+    memory_free(update.records);
+    if (code == HEARTH_NO_MEMORY)
+        error_set_internal(error, code, 0, "no memory for the series");
+    return code;
 }
 
 const struct series_entry *live_series_entry(const struct live_series *series, int channel,

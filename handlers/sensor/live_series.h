@@ -1,8 +1,10 @@
 /*
  * live_series.h - first, last, newest and count of each series, kept up as files grow.
  *
- * Live files are only ever appended to, so a call reads what came since the one before. The inside
- * of the reader (live_reader.c), which holds a lock around it.
+ * Live files are only ever appended to, so a call reads what came since the one before. Where the
+ * keeper found readings that stand twice, what there is by then is counted once as a whole, sorted
+ * and without doubles, as a range gives it out; a commit never adds any. The inside of the reader
+ * (live_reader.c), which holds a lock around it.
  */
 #ifndef HEARTH_SENSOR_LIVE_SERIES_H
 #define HEARTH_SENSOR_LIVE_SERIES_H

@@ -43,6 +43,8 @@ static enum hearth_error make_spans(const struct live_names *names, struct live_
         /* A file the keeper has made and not yet published. */
         if (!name->poisoned && name->sequence > state->sequence)
             continue;
+        if (name->poisoned && name->trusted_bytes < RECORD_BYTES)
+            continue;
         made.spans[made.count] = make_span(name, state);
         keep_notes(&made.spans[made.count++], spans);
     }

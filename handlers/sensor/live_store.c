@@ -8,7 +8,8 @@
  * taken back when the commit fails. A duplicate of the batch is answered with it, after its sync.
  *
  * When a write or sync fails the file is poisoned. That is published first, so that a successor
- * knows; then the file is set aside, the next one made, and the batch tried there, once.
+ * knows; then the file is set aside, the next one made, and the batch tried there, once. When that
+ * fails, too, commits are refused for a second.
  *
  * When the file's name does not lead to it any more, somebody removed or moved it: nothing is
  * acknowledged from then on, and the store must be opened anew.
@@ -17,13 +18,20 @@
 
 #include "handlers/sensor/live_memory.h"
 
+#include "handlers/sensor/live_past.h"
 #include "handlers/sensor/live_store_parts.h"
 #include "handlers/sensor/record.h"
+#include "handlers/sensor/store_id.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
-enum { QUARANTINE_LOG_NS = 1000000000 }; /* at most one line a second */
+enum {
+    QUARANTINE_LOG_NS = 1000000000, /* at most one line a second */
+    RETRY_NS = 1000000000,          /* after a failure that the next file did not mend */
+};
 
 /* ---- Life ---- */
 
@@ -34,6 +42,38 @@ enum hearth_error live_store_prepare(const struct live_store_options *options,
     char path[LIVE_PATH_BYTES];
     live_directory_path(options->directory, path);
     return file_make_directories(files, path, error);
+}
+
+enum hearth_error live_store_prepare_again(const struct live_store_options *options,
+                                           const struct live_published *published,
+                                           struct error_record *error)
+{
+    struct file_operations *files = options->files ? options->files : &file_system;
+    struct live_past past;
+    char path[LIVE_PATH_BYTES];
+    live_past_get(published, options->directory, &past);
+    if (!past.known)
+        return live_store_prepare(options, error);
+    live_directory_path(options->directory, path);
+    int directory = file_open(files, path, O_RDONLY | O_DIRECTORY, 0, error);
+    enum hearth_error code = directory >= 0 ? HEARTH_OK : error_from_errno(errno);
+    file_close(files, directory);
+    return code == HEARTH_NOT_FOUND
+               ? error_set_internal(error, HEARTH_UNAVAILABLE, 0, "%s was removed or moved", path)
+               : code;
+}
+
+/* Which store it is; in a pool that had one open there, the same. */
+static enum hearth_error identify(struct live_store *store, struct error_record *error)
+{
+    struct live_past past;
+    const char *directory = store->options.directory;
+    live_past_get(store->published, directory, &past);
+    store->state.place = live_past_place(directory);
+    enum hearth_error code = store_id_open(
+        store->files, directory, past.known ? past.state.id : NULL, store->state.id, error);
+    return code == HEARTH_OK ? live_past_require_store(&past, directory, &store->state, error)
+                             : code;
 }
 
 /* A predecessor may have made a file or a directory and died before its name was certain to last;
@@ -67,6 +107,8 @@ enum hearth_error live_store_open(const struct live_store_options *options,
     enum hearth_error code = quarantine_open(made->files, made->options.directory, options->clock,
                                              &made->quarantine, error);
     if (code == HEARTH_OK)
+        code = identify(made, error);
+    if (code == HEARTH_OK)
         code = sync_names(made, error);
     if (code == HEARTH_OK)
         code = live_store_recover(made, error);
@@ -76,6 +118,7 @@ enum hearth_error live_store_open(const struct live_store_options *options,
     }
     live_publish_condition(published, LIVE_CLEAN);
     live_store_publish(made);
+    live_publish_lost(published, false);
     *store = made;
     return HEARTH_OK;
 }
@@ -109,67 +152,6 @@ void live_store_publish(struct live_store *store)
 void live_store_state(const struct live_store *store, struct live_state *state)
 {
     *state = store->state;
-}
-
-/* ---- Files: setting aside, going on to the next ---- */
-
-static enum hearth_error set_aside(struct live_store *store, struct error_record *error)
-{
-    struct live_file *current = &store->current;
-    const struct live_name name = {current->sequence, true, current->synced_bytes};
-    enum hearth_error code = live_file_set_aside(current, error);
-    if (code != HEARTH_OK)
-        return code;
-    char text[LIVE_NAME_BYTES];
-    live_name_format(&name, text);
-    live_records_rename_last(&store->records, &name);
-    store->state.file_generation++;
-    live_publish_condition(store->published, LIVE_CLEAN);
-    live_store_publish(store);
-    LOG_WARN("sensor_file_set_aside", LOG_TEXT("file", text),
-             LOG_INTEGER("trusted_bytes", (int64_t)name.trusted_bytes));
-    return HEARTH_OK;
-}
-
-static enum hearth_error next_file(struct live_store *store, struct error_record *error)
-{
-    const struct live_name name = {.sequence = store->next_sequence};
-    enum hearth_error code = live_file_create(&store->current, name.sequence, error);
-    if (code == HEARTH_OK)
-        code = live_records_add(&store->records, &name, 0, error);
-    if (code != HEARTH_OK) {
-        live_file_close(&store->current);
-        return code;
-    }
-    store->next_sequence++;
-    store->current_day = clock_wall_ms(store->options.clock) / DAY_MS;
-    store->state.file_generation++;
-    live_store_publish(store);
-    return HEARTH_OK;
-}
-
-static bool day_is_over(const struct live_store *store)
-{
-    return store->current.synced_bytes > 0 &&
-           clock_wall_ms(store->options.clock) / DAY_MS != store->current_day;
-}
-
-static bool is_finished(const struct live_store *store, size_t more_bytes)
-{
-    uint64_t bytes = store->current.synced_bytes;
-    return day_is_over(store) || (bytes > 0 && bytes + more_bytes > store->options.live_bytes);
-}
-
-/* A good file with room for the batch. */
-static enum hearth_error require_file(struct live_store *store, size_t bytes,
-                                      struct error_record *error)
-{
-    enum hearth_error code = HEARTH_OK;
-    if (store->current.poisoned && store->current.file >= 0)
-        code = set_aside(store, error);
-    if (code == HEARTH_OK && (store->current.file < 0 || is_finished(store, bytes)))
-        code = next_file(store, error);
-    return code;
 }
 
 /* ---- The batch ---- */
@@ -262,7 +244,8 @@ static void take_back(struct live_store *store)
 /* One try to get the batch into the current file. */
 static enum hearth_error try_write(struct live_store *store, struct error_record *error)
 {
-    enum hearth_error code = require_file(store, store->batch_count * sizeof *store->batch, error);
+    enum hearth_error code =
+        live_store_require_file(store, store->batch_count * sizeof *store->batch, error);
     if (code != HEARTH_OK)
         return code;
     live_publish_condition(store->published, LIVE_WRITING);
@@ -277,20 +260,19 @@ static enum hearth_error try_write(struct live_store *store, struct error_record
     return code;
 }
 
-/* What a duplicate is a duplicate of must be there, too. */
-static enum hearth_error confirm(struct live_store *store, struct error_record *error)
-{
-    bool good = store->current.file >= 0 && !store->current.poisoned;
-    return good ? live_file_confirm(&store->current, error) : HEARTH_OK;
-}
-
+/* A disk that fails for longer does not get a file after the other: it is asked once a second. */
 static enum hearth_error write_batch(struct live_store *store, struct error_record *error)
 {
     if (store->batch_count == 0)
-        return confirm(store, error);
+        return live_store_confirm(store, error);
+    int64_t now_ns = clock_monotonic_ns(store->options.clock);
+    if (store->retry_ns != 0 && now_ns < store->retry_ns)
+        return error_set_internal(error, HEARTH_UNAVAILABLE, 0, "the disk failed a moment ago");
     enum hearth_error code = try_write(store, error);
-    if (code != HEARTH_OK && store->current.poisoned)
+    if (code != HEARTH_OK && store->current.poisoned && store->retry_ns == 0)
         code = try_write(store, error);
+    bool poisoned = code != HEARTH_OK && store->current.poisoned;
+    store->retry_ns = poisoned ? now_ns + RETRY_NS : 0;
     return code;
 }
 
@@ -331,7 +313,7 @@ static void log_failing(struct live_store *store, enum hearth_error code,
 {
     if (code != HEARTH_OK)
         live_metrics_count_error(&store->metrics, code);
-    if (code == store->failing)
+    if (code == store->failing || (store->retry_ns != 0 && code == HEARTH_UNAVAILABLE))
         return;
     if (code != HEARTH_OK)
         LOG_ERROR("sensor_store_failing", LOG_TEXT("reason", error_name(code)),
@@ -416,6 +398,8 @@ void live_store_commit(struct live_store *store, struct live_entry *entries, siz
     }
     if (writes || live != HEARTH_OK)
         log_failing(store, live != HEARTH_OK ? live : quarantined, &error);
+    if (store->current.lost)
+        live_publish_lost(store->published, true);
     answer(store, entries, count, live, quarantined, error.number);
     metric_add(store->metrics.commits, 1);
     metric_observe(store->metrics.commit_seconds,
@@ -425,10 +409,12 @@ void live_store_commit(struct live_store *store, struct live_entry *entries, siz
 void live_store_tick(struct live_store *store)
 {
     struct error_record error = {0};
-    if (store->current.file < 0 || store->current.poisoned || store->current.lost)
+    if (store->current.poisoned || store->current.lost)
         return;
-    if (live_file_confirm(&store->current, &error) == HEARTH_UNAVAILABLE)
+    if (live_store_confirm(store, &error) == HEARTH_UNAVAILABLE)
         log_failing(store, HEARTH_UNAVAILABLE, &error);
-    else if (day_is_over(store))
-        log_failing(store, next_file(store, &error), &error);
+    else if (live_store_day_is_over(store))
+        log_failing(store, live_store_next_file(store, &error), &error);
+    if (store->current.lost)
+        live_publish_lost(store->published, true);
 }

@@ -4,6 +4,7 @@
  *   STORE/live/         the readings as they came (live_directory.h)
  *   STORE/quarantine/   what cannot be a reading (quarantine.h)
  *   STORE/store.lock    one keeper a store (store_lock.h)
+ *   STORE/store.id      which store it is (store_id.h)
  *
  * Whoever opens it holds store.lock. One thread at a time. Readers go by what it publishes
  * (live_published.h) and read the files themselves (live_reader.h).
@@ -49,8 +50,14 @@ struct live_store;
 /* Makes the directory and store.lock's place; call before store_lock_take. */
 HEARTH_MUST_CHECK enum hearth_error live_store_prepare(const struct live_store_options *options,
                                                        struct error_record *error);
+/* The same in a pool: where a predecessor had the store open nothing is made, since what is missing
+ * was removed or moved. Errors: UNAVAILABLE besides. */
+HEARTH_MUST_CHECK enum hearth_error
+live_store_prepare_again(const struct live_store_options *options,
+                         const struct live_published *published, struct error_record *error);
 /* Recovers and publishes. `published` must outlive the store; what a predecessor left there helps
- * to recover. Errors: IO, DISK_FULL, CORRUPT, NO_MEMORY. */
+ * to recover, and must be there (live_past.h). Errors: IO, DISK_FULL, CORRUPT, NO_MEMORY,
+ * UNAVAILABLE (it is not). */
 HEARTH_MUST_CHECK enum hearth_error live_store_open(const struct live_store_options *options,
                                                     struct live_published *published,
                                                     struct live_store **store,

@@ -1,6 +1,6 @@
 /*
- * live_store_parts.h - the inside of a live store, shared by its opening (live_opening.c) and its
- * commits (live_store.c).
+ * live_store_parts.h - the inside of a live store, shared by its opening (live_opening.c), its
+ * commits (live_store.c) and what they are written to (live_current.c).
  */
 #ifndef HEARTH_SENSOR_LIVE_STORE_PARTS_H
 #define HEARTH_SENSOR_LIVE_STORE_PARTS_H
@@ -25,6 +25,7 @@ struct live_store {
     uint64_t next_sequence; /* of the file after `current` */
     int64_t current_day;    /* days since the epoch; of the first write to `current` */
     struct live_state state;
+    int64_t retry_ns; /* monotonic: nothing is written before; 0 = all is well */
     /* The batch being committed. */
     struct record *batch;
     size_t batch_count, batch_capacity;
@@ -40,5 +41,14 @@ HEARTH_MUST_CHECK enum hearth_error live_store_recover(struct live_store *store,
                                                        struct error_record *error);
 /* Publishes `state`, whose sums it takes from the records. */
 void live_store_publish(struct live_store *store);
+/* A good file with room for so many bytes; a poisoned one is set aside first. */
+HEARTH_MUST_CHECK enum hearth_error live_store_require_file(struct live_store *store, size_t bytes,
+                                                            struct error_record *error);
+HEARTH_MUST_CHECK enum hearth_error live_store_next_file(struct live_store *store,
+                                                         struct error_record *error);
+bool live_store_day_is_over(const struct live_store *store);
+/* What a duplicate is a duplicate of must be there, too. UNAVAILABLE: it was removed or moved. */
+HEARTH_MUST_CHECK enum hearth_error live_store_confirm(struct live_store *store,
+                                                       struct error_record *error);
 
 #endif

@@ -5,11 +5,14 @@
  * query_rows.c, export.c and page.c. In a pool, the keeper's hooks (keeper.h) write; everything
  * else here runs in workers.
  */
+#include "app/core/config_validate.h"
+#include "app/http/objects_open.h"
 #include "handlers/sensor/embedded_store.h"
 #include "handlers/sensor/keeper.h"
 #include "handlers/sensor/sensor.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +33,7 @@ static const struct config_row rows[] = {
      .restart = true,
      .type = CONFIG_STRING,
      .initial = "",
+     .validate = config_validate_directory,
      .text = "Where readings are kept. Empty: the directory `sensor` in state.directory. One pool "
              "at a time uses it."},
     {.key = "sensor.public",
@@ -81,8 +85,25 @@ static const struct config_row rows[] = {
 };
 const struct config_rows sensor_rows = {rows, sizeof rows / sizeof rows[0]};
 
+/* Each store takes what it does not know for damage, or for its own. */
+static void check_directory(const struct config *config, struct config_problems *problems)
+{
+    char objects[PATH_MAX];
+    const struct services services = {.config = config};
+    struct live_store_options readings;
+    struct error_record error;
+    bool own = config_string(config, "sensor.directory")[0] != '\0';
+    const char *key = own ? "sensor.directory" : "objects.directory";
+    if (live_store_options_from(&services, &readings, &error) == HEARTH_OK &&
+        objects_directory(config, objects, sizeof objects) &&
+        config_same_directory(readings.directory, objects))
+        config_problem_add(problems, config_origin(config, key), key,
+                           "objects and readings would share one directory, %s", objects);
+}
+
 static void check(const struct config *config, struct config_problems *problems)
 {
+    check_directory(config, problems);
     int64_t own = config_integer(config, "sensor.max_body_bytes");
     int64_t all = config_integer(config, "http.max_body_bytes");
     const char *origin = config_origin(config, "sensor.max_body_bytes");

@@ -9,6 +9,7 @@
 #include "handlers/sensor/quarantine.h"
 
 #include "handlers/sensor/live_memory.h"
+#include "hearth/telemetry.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@ enum {
     WAITING_BYTES = 64 << 20, /* the most that one commit takes */
     KEPT_BYTES = 1 << 20,     /* buffer memory kept between commits */
     TAIL_BYTES = 65536,
+    RETRY_NS = 1000000000, /* after a failure that the next file did not mend */
 };
 
 struct quarantine {
@@ -32,6 +34,8 @@ struct quarantine {
     uint64_t sequence; /* of the newest file; 0 = not looked for yet */
     int file;
     uint64_t synced_bytes;
+    uint64_t device, inode; /* which file it is */
+    int64_t retry_ns;       /* monotonic: nothing is written before; 0 = all is well */
 };
 
 enum hearth_error quarantine_open(struct file_operations *files, const char *store,
@@ -149,9 +153,11 @@ static enum hearth_error open_file(struct quarantine *quarantine, struct error_r
         file_open(quarantine->files, quarantine->path, O_RDWR | O_CREAT, 0640, error);
     if (quarantine->file < 0)
         return error_from_errno(errno);
-    struct file_status status;
+    struct file_status status = {0};
     enum hearth_error code =
         file_status_of(quarantine->files, quarantine->file, quarantine->path, &status, error);
+    quarantine->device = status.device;
+    quarantine->inode = status.inode;
     if (code == HEARTH_OK)
         code = whole_lines(quarantine, status.size_bytes, &quarantine->synced_bytes, error);
     if (code == HEARTH_OK && quarantine->synced_bytes < status.size_bytes)
@@ -192,6 +198,13 @@ static enum hearth_error require_file(struct quarantine *quarantine, struct erro
     return code;
 }
 
+/* What cannot be removed stays, and means nothing. */
+static void remove_quietly(struct quarantine *quarantine)
+{
+    if (file_remove(quarantine->files, quarantine->path, NULL) != HEARTH_OK)
+        LOG_WARN("sensor_file_left", LOG_TEXT("file", quarantine->path));
+}
+
 static enum hearth_error write_lines(struct quarantine *quarantine, struct error_record *error)
 {
     struct view lines = buffer_view(&quarantine->waiting);
@@ -211,22 +224,55 @@ static enum hearth_error write_lines(struct quarantine *quarantine, struct error
     bool cut = file_cut(quarantine->files, quarantine->file, quarantine->path,
                         quarantine->synced_bytes, NULL) == HEARTH_OK;
     if (poisoned || !cut) {
+        if (quarantine->synced_bytes == 0) /* it holds nothing that was promised */
+            remove_quietly(quarantine);
         leave_file(quarantine);
         quarantine->sequence++;
     }
     return code;
 }
 
+/* Somebody removed the file, maybe with its directory: both are made anew. */
+static enum hearth_error begin_anew(struct quarantine *quarantine, struct error_record *error)
+{
+    leave_file(quarantine);
+    quarantine->sequence = 0;
+    return file_make_directories(quarantine->files, quarantine->directory, error);
+}
+
+/* One try. What was written counts when its name leads to it. `*again`: another file may take it.
+ */
+static enum hearth_error try_write(struct quarantine *quarantine, bool *again,
+                                   struct error_record *error)
+{
+    enum hearth_error code = require_file(quarantine, error);
+    if (code == HEARTH_OK)
+        code = write_lines(quarantine, error);
+    *again = code == HEARTH_IO || code == HEARTH_NOT_FOUND;
+    if (code == HEARTH_OK) {
+        code = file_confirm(quarantine->files, quarantine->path, quarantine->device,
+                            quarantine->inode, error);
+        *again = code == HEARTH_NOT_FOUND;
+    }
+    if (code == HEARTH_NOT_FOUND && begin_anew(quarantine, error) != HEARTH_OK)
+        *again = false;
+    return code == HEARTH_NOT_FOUND ? HEARTH_UNAVAILABLE : code;
+}
+
 enum hearth_error quarantine_commit(struct quarantine *quarantine, struct error_record *error)
 {
     enum hearth_error code = HEARTH_OK;
-    for (int attempt = 0; attempt < 2 && quarantine_waits(quarantine); attempt++) {
-        code = require_file(quarantine, error);
-        if (code == HEARTH_OK)
-            code = write_lines(quarantine, error);
-        if (code != HEARTH_IO) /* else the next file may take it */
-            break;
+    int64_t now_ns = clock_monotonic_ns(quarantine->clock);
+    if (!quarantine_waits(quarantine))
+        return HEARTH_OK;
+    if (quarantine->retry_ns != 0 && now_ns < quarantine->retry_ns) {
+        quarantine_drop(quarantine);
+        return error_set_internal(error, HEARTH_UNAVAILABLE, 0, "the disk failed a moment ago");
     }
+    bool again = true;
+    for (int attempt = 0; attempt < 2 && again; attempt++)
+        code = try_write(quarantine, &again, error);
+    quarantine->retry_ns = again ? now_ns + RETRY_NS : 0;
     quarantine_drop(quarantine);
     return code;
 }

@@ -31,8 +31,8 @@ struct range_answer {
     bool opened, sent;
 };
 
-/* A strong ETag over the store's generation and the normalised query; empty when memory ran out,
- * which costs a client no more than a 304. `kind` is a literal. */
+/* A strong ETag over the store's id and generation and the normalised query; empty when memory ran
+ * out, which costs a client no more than a 304. `kind` is a literal. */
 struct view range_answer_etag(const struct request *request, const char *kind,
                               const struct store_state *state, const struct sensor_span *span);
 

@@ -31,13 +31,13 @@ typedef bool config_validate_fn(struct view value, char *why, size_t why_size);
 struct config_row {
     const char *key; /* "module.snake_case_unit" */
     enum config_type type;
+    bool restart;             /* STRING: a reload that changes it is refused */
     int64_t minimum, maximum; /* INTEGER: bounds; STRING: least and most bytes; SECRET: most bytes;
                                  LIST: most items; a maximum of 0 = 1,024 */
     const char *initial;      /* the default as it stands in the file: "2", "true", "unix:/x"; lists
                                  items separated by a blank; "" = empty */
     const char *const *choices;   /* CHOICE: NULL-terminated */
     config_validate_fn *validate; /* optional */
-    bool restart;                 /* STRING: a reload that changes it is refused */
     const char *text;             /* sentences for the annotated sample and the manual */
 };
 

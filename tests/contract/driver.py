@@ -12,7 +12,7 @@ A case:
   carriers      names of the carriers it is for, where it does not concern all
   times         how often it is sent, where the outcome is a matter of timing; the worst one counts
   request       method, target, headers [[name, value]...] (Host is added unless one stands there),
-                body, chunked, expect_continue
+                body, chunked, expect_continue, bytes_per_s (no faster than that)
   body          {"text"}, {"base64"}, {"every_byte": times} or {"fill": bytes}
   expect        what is named is compared, all else may be anything:
                 status; headers {name: value, a list for all of that name, or null
@@ -34,6 +34,7 @@ import json
 import os
 import socket
 import threading
+import time
 
 from support import fcgi
 
@@ -122,6 +123,14 @@ def body_pieces(body):
             left -= len(block)
 
 
+def paced_pieces(request):
+    """The pieces of a request's body, no faster than it says."""
+    for piece in body_pieces(request.get("body")):
+        yield piece
+        if "bytes_per_s" in request:
+            time.sleep(len(piece) / request["bytes_per_s"])
+
+
 def body_length(body):
     return sum(len(piece) for piece in body_pieces(body))
 
@@ -182,7 +191,7 @@ class HttpCarrier:
     @staticmethod
     def _body(connection, request):
         try:
-            for piece in body_pieces(request.get("body")):
+            for piece in paced_pieces(request):
                 if not request.get("chunked"):
                     connection.sendall(piece)
                     continue
@@ -220,7 +229,7 @@ class FcgiCarrier:
     @staticmethod
     def _body(connection, request):
         try:
-            for piece in body_pieces(request.get("body")):
+            for piece in paced_pieces(request):
                 connection.send(fcgi.stdin(1, piece) if piece else b"")
             connection.send(fcgi.stdin(1, b""))
         except (BrokenPipeError, ConnectionResetError):

@@ -135,6 +135,44 @@ def check_of_keys_that_span_rows_is_the_modules_business_and_runs_too():
 
 
 @test
+def check_names_paths_that_are_something_else_than_is_needed():
+    place, path = configuration()
+    write(os.path.join(place, "file"), "")
+    write(path, 'log: {\n  file = "/";\n};\n'
+                f'pool: {{\n  pid_file = "{place}";\n}};\n'
+                f'objects: {{ directory = "{place}/file"; }};\n'
+                'sensor: { directory = "relative"; };\n', 0o644)
+    result = hearth("check", path)
+    equal(result.returncode, 2)
+    equal(result.stderr.splitlines(), [
+        f'{path}:2: log.file: "/" is a directory',
+        f'{path}:5: pool.pid_file: "{place}" is a directory',
+        f'{path}:7: objects.directory: "{place}/file" is not a directory',
+        f'{path}:8: sensor.directory: "relative" must be a path from the root, like /var/lib/hearth',
+    ])
+
+
+@test
+def check_names_one_directory_for_objects_and_readings():
+    place, path = configuration()
+    os.mkdir(f"{place}/one")
+    os.symlink("one", f"{place}/two")
+    for objects, readings, where in (
+            (f"{place}/same", f"{place}//same/./", "3: sensor"), (f"{place}/one", f"{place}/two", "3: sensor"),
+            ("", f"{place}/state/objects", "3: sensor"), (f"{place}/state/sensor", "", "2: objects")):
+        write(path, f'state: {{ directory = "{place}/state"; }};\n'
+                    f'objects: {{ directory = "{objects}"; }};\nsensor: {{ directory = "{readings}"; }};\n',
+              0o644)
+        result = hearth("check", path)
+        equal((result.returncode, result.stdout), (2, ""), f"{objects} {readings}")
+        words = f"{path}:{where}.directory: objects and readings would share one directory, {place}/"
+        assert result.stderr.startswith(words), result.stderr
+    write(path, f'objects: {{ directory = "{place}/one"; }};\nsensor: {{ directory = "{place}/ones"; }};\n',
+          0o644)
+    good(hearth("check", path))
+
+
+@test
 def effective_shows_all_keys_and_is_a_configuration_with_the_same_values():
     place, path = configuration('pool: { workers = 3; listen = "tcp:127.0.0.1:9001"; };\n'
                                 'http: { trusted_proxies = ("unix", "10.0.0.0/8"); };\n'

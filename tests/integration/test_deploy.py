@@ -121,6 +121,183 @@ def spawn_fcgi_hands_the_pool_its_socket():
     tap.equal(tap.stop(process), 0, "exit code")
 
 
+# ---- The systemd unit: what it lets the pool do, beside what the pool does ----
+
+UNIT = os.path.join(DEPLOY, "systemd", "hearth.service")
+# What a path is written by, where the call's last words do not say that it is only read.
+WRITING = ("mkdir", "mkdirat", "rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat",
+           "unlink", "unlinkat", "rmdir", "chmod", "fchmodat", "chown", "lchown", "fchownat", "truncate",
+           "mknod", "mknodat", "utimensat")
+
+
+def unit_values(key):
+    """The values of a key of the unit, in order."""
+    with open(UNIT, encoding="utf-8") as file:
+        return [line.partition("=")[2].strip() for line in file if line.startswith(key + "=")]
+
+
+def system_call_sets():
+    """{"@set": names of the set, those of the sets within it included}."""
+    sets, current = {}, None
+    for line in accepted(["systemd-analyze", "syscall-filter", "--no-pager"]).splitlines():
+        word = line.strip()
+        if line.startswith("@"):
+            current = sets.setdefault(word, set())
+        elif current is not None and line.startswith(" ") and not word.startswith("#"):
+            current.add(word)
+
+    def expand(name):
+        return set().union(*(expand(n) if n.startswith("@") else {n} for n in sets[name]))
+    return {name: expand(name) for name in sets}
+
+
+def allowed_system_calls():
+    sets, allowed = system_call_sets(), set()
+    for value in unit_values("SystemCallFilter"):
+        names = set()
+        for word in value.lstrip("~").split():
+            names |= sets[word] if word.startswith("@") else {word}
+        allowed = allowed - names if value.startswith("~") else allowed | names
+    return allowed
+
+
+def released(name):
+    """A program without sanitizers, which make system calls of their own."""
+    for build in (tap.BUILD, os.path.join(tap.ROOT, "build")):
+        cache = os.path.join(build, "CMakeCache.txt")
+        if os.path.exists(os.path.join(build, name)) and os.path.exists(cache):
+            with open(cache, encoding="utf-8") as file:
+                if not re.search(r"(?m)^HEARTH_SANITIZE:\w+=.+$", file.read()):
+                    return os.path.join(build, name)
+    tap.skip("no build without sanitizers")
+
+
+class Trace:
+    """The system calls of a service's life: `calls` is [(name, arguments and result)]."""
+
+    def __init__(self):
+        needs("strace")
+        self.directory = tap.directory()
+        self.calls = []
+
+    def command(self, command):
+        # -D: the program keeps the process id that it was started with, which LISTEN_PID names.
+        return [shutil.which("strace", path=SEARCH_PATH), "-D", "-ff", "-y", "-s", "256",
+                "-o", os.path.join(self.directory, "t"), *command]
+
+    def read(self):
+        """Once every process has ended, which is the last line of each."""
+        tap.eventually(lambda: all("\n+++ " in text for text in self._texts()), 20, "the traces are whole")
+        for text in self._texts():
+            self.calls += re.findall(r"(?m)^([a-z][a-z0-9_]*)\((.*)$", text)
+        return self
+
+    def _texts(self):
+        for name in os.listdir(self.directory):
+            with open(os.path.join(self.directory, name), encoding="utf-8", errors="replace") as file:
+                yield file.read()
+
+    def written_paths(self):
+        """Of the calls that succeeded."""
+        found = set()
+        for name, rest in self.calls:
+            opened = name in ("open", "openat", "creat") and re.search(r"O_WRONLY|O_RDWR|O_CREAT", rest)
+            if (opened or name in WRITING) and not re.search(r"= -1 E\w+ ", rest):
+                base = re.match(r"(?:AT_FDCWD|\d+)<([^>]*)>", rest)
+                for path in re.findall(r'"([^"]*)"', rest):
+                    found.add(os.path.normpath(os.path.join(base[1] if base else "/", path)))
+        return found
+
+
+def traced_life():
+    """The pool as the unit starts it: a socket handed over, the log to standard error; then readings, pages,
+    a reload, a worker and the keeper killed, and the end."""
+    if run(["strace", "-o", "/dev/null", "true"])[0] != 0:
+        tap.skip("processes cannot be traced here")
+    trace = Trace()
+    pool = Pool(released("hearth-fcgi"), {"log.file": None}, listen="systemd")
+    pool.log_file = pool.output_file
+    token = subprocess.run([released("hearth"), "--config", pool.config_file, "token", "new", "--name", "t",
+                            "--scope", "data:write", "--unit", "tenths_f"],
+                           capture_output=True, text=True, check=True).stdout.strip()
+    plain = pool.command
+    pool.command = lambda: trace.command(plain())
+    pool.start()
+    for number in range(2):
+        answer = pool.request("PUT", "/data", [("Authorization", f"Bearer {token}")], READING)
+        tap.equal((number, answer.status), (number, 200), answer.raw.decode())
+        pages = [pool.request("GET", path).status for path in ("/", "/temp", "/data", "/static/style.css")]
+        tap.equal(pages, [200] * 4, "pages")
+        if number == 0:
+            assert pool.reload({"log.level": "debug"}), pool.log_text()
+            tap.eventually(lambda: len(pool.worker_pids()) == 2 and pool.keeper_pid(), 20, "the old ones have ended")
+            worker, keeper = pool.worker_pids()[0], pool.keeper_pid()
+            os.kill(worker, signal.SIGKILL)
+            os.kill(keeper, signal.SIGKILL)
+            tap.eventually(lambda: worker not in pool.worker_pids() and len(pool.worker_pids()) == 2 and
+                           pool.keeper_pid() not in (None, keeper), 20, "others take their places")
+            os.kill(pool.master_pid, signal.SIGUSR1)
+    tap.equal(pool.stop(), 0, "exit code")
+    return pool, trace.read()
+
+
+@tap.test
+def the_unit_lets_the_pool_do_what_it_does_and_little_else():
+    needs("systemd-analyze")
+    pool, trace = traced_life()
+    names = {name for name, _ in trace.calls}
+    assert {"epoll_wait", "futex", "fdatasync"} <= names, sorted(names)
+    tap.equal(sorted(names - allowed_system_calls()), [], "system calls that the unit refuses")
+    state = os.path.join(pool.dir, "state")
+    paths = trace.written_paths()
+    assert any(path.startswith(f"{state}/sensor/live/") for path in paths), paths
+    tap.equal([path for path in sorted(paths) if path != "/dev/null" and path != state and
+               not path.startswith(state + "/")], [], "written outside of StateDirectory")
+    families = {match for name, rest in trace.calls if name in ("socket", "socketpair")
+                for match in re.findall(r"^(AF_\w+)", rest)}
+    tap.equal(sorted(families - set(unit_values("RestrictAddressFamilies")[0].split())), [], "families")
+    tap.equal([rest for name, rest in trace.calls if "PROT_EXEC" in rest and
+               (name == "mprotect" or "PROT_WRITE" in rest)], [], "memory that MemoryDenyWriteExecute refuses")
+
+
+@tap.test
+def the_pool_lives_where_only_its_state_can_be_written_and_without_privileges():
+    """What the unit's sandbox is to files and capabilities, as far as it can be had without systemd."""
+    needs("unshare")
+    needs("setpriv")
+    pool = Pool(released("hearth-fcgi"), {"log.file": None}, listen="systemd")
+    pool.log_file = pool.output_file
+    state = os.path.join(pool.dir, "state")
+    os.makedirs(state)
+    sandbox = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+               'mount --bind "$1" "$1" && mount -o remount,bind,ro / && shift && exec setpriv --reuid 65534 '
+               '--regid 65534 --clear-groups --bounding-set=-all --inh-caps=-all --no-new-privs "$@"', "sh", state]
+    if os.geteuid() != 0 or run([*sandbox, "true"])[0] != 0:
+        tap.skip("it takes root, and a system that lets root make a namespace")
+    assert run([*sandbox, "touch", f"{pool.dir}/x"])[0] != 0, "the sandbox is none"
+    os.chown(state, 65534, 65534)
+    os.chmod(pool.config_file, 0o644)
+    plain = pool.command
+    pool.command = lambda: [shutil.which("unshare", path=SEARCH_PATH), *sandbox[1:], *plain()]
+    pool.start()
+    tap.equal(os.stat(f"/proc/{pool.keeper_pid()}").st_uid, 65534, "the user")
+    tap.equal([pool.request("GET", path).status for path in ("/", "/temp", "/data", "/readyz")], [200] * 4)
+    assert pool.reload({"log.level": "debug"}), pool.log_text()
+    tap.equal(pool.request("GET", "/readyz").status, 200, "after the reload")
+    tap.equal(pool.stop(), 0, "exit code")
+    assert os.path.exists(f"{state}/sensor/store.lock") and os.path.isdir(f"{state}/objects"), os.listdir(state)
+
+
+@tap.test
+def the_unit_keeps_its_exposure_low():
+    needs("systemd-analyze")
+    if "--offline" not in run(["systemd-analyze", "--help"])[1]:
+        tap.skip("this systemd-analyze does not judge files")
+    # In tenths; a service that says nothing has 96.
+    output = accepted(["systemd-analyze", "security", "--offline=true", "--threshold=13", "--no-pager", UNIT])
+    assert "Overall exposure level for hearth.service" in output, output
+
+
 # ---- quickstart ----
 
 class Quickstart:

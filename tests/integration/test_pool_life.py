@@ -214,6 +214,7 @@ def sighup_with_a_bad_configuration_changes_nothing_and_says_everything():
     assert all(p.config_file in line["where"] for line in p.log_lines("config_problem"))
     equal(p.metrics()['hearth_pool_reloads_total{outcome="refused"}'], 1)
     assert p.reload({"pool.workers": 1, "http.nonsense": None})
+    eventually(lambda: p.log_lines("reload_settled"), 15.0, "the old workers are gone")
     equal(greetings(p), {b"bad"})
 
 
@@ -360,6 +361,7 @@ def the_keeper_is_handed_over_while_requests_wait_for_it():
 def sigusr1_opens_the_log_again_in_every_process():
     p = pool()
     equal(p.request("GET", "/hello").status, 200)
+    eventually(lambda: p.log_lines("request"), 2.0, "its line, which is written behind the answer")
     moved = p.log_file + ".1"
     os.rename(p.log_file, moved)
     os.kill(p.master_pid, signal.SIGUSR1)

@@ -3,6 +3,7 @@
 keeper that hangs, a reload under load, and requests that are not as they should be."""
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -145,6 +146,87 @@ def a_reload_under_load_fails_no_reading():
     stored = station.export()
     equal(stored, sorted(sensor.record_of(json.loads(line)) for line, _ in sent), "stored")
     equal(station.live_bytes(), 12 * len(stored), "bytes on disk")
+
+
+def readiness(station):
+    answer = station.request("GET", "/readyz", headers={"Accept": "application/json"})
+    return answer.status, json.loads(answer.body)
+
+
+def expect_gone(station, lines):
+    """Nothing is taken, nothing ends, and it is told, in the log and by /readyz."""
+    eventually(lambda: station.put(lines[2])[0] == 503, 10, "writes are refused")
+    for line in lines:  # new ones and those that it had
+        answer = station.request("PUT", "/data", line, {"Authorization": station.token})
+        equal(answer.status, 503, line)
+        assert int(answer.headers["Retry-After"]) > 0
+    for target in ("/data", "/api/v1/export.bin", "/temp"):
+        assert station.request("GET", target).status in (200, 503), target
+    status, told = readiness(station)
+    equal((status, told["ready"]), (503, False), told)
+    [store] = [check for check in told["checks"] if check["name"] == "store"]
+    assert "removed or moved" in store["why"], store
+    equal(station.request("GET", "/healthz").status, 200, "the pool is alive")
+    assert "was removed or moved" in station.pool.log_text()
+    equal(station.put(lines[0])[0], 503, "still")
+
+
+def is_back(station, lines):
+    eventually(lambda: station.put(lines[0])[0] == 200, 30, "writes are taken again")
+    eventually(lambda: readiness(station)[0] == 200, 5, "ready")
+    for line in lines:
+        equal(station.put(line)[0], 200, line)
+    equal(len(station.export()), len(lines), "each once")
+
+
+@test
+def removed_files_are_not_replaced_by_an_empty_store_until_the_restart():
+    station = sensor.Station({"pool.workers": 1}).start()
+    lines = list(sensor.made_up_readings(4))
+    for line in lines[:2]:
+        equal(station.put(line)[0], 200)
+    workers = station.pool.worker_pids()
+    shutil.rmtree(os.path.join(station.sensor_directory(), "live"))
+    expect_gone(station, lines)
+    assert not os.path.exists(os.path.join(station.sensor_directory(), "live"))
+    equal(station.pool.worker_pids(), workers, "the workers")
+    station.restart()
+    is_back(station, lines)
+
+
+@test
+def a_store_that_was_moved_away_goes_on_when_it_is_back():
+    station = sensor.Station({"pool.workers": 1}).start()
+    lines = list(sensor.made_up_readings(4))
+    for line in lines[:2]:
+        equal(station.put(line)[0], 200)
+    place = station.sensor_directory()
+    os.rename(place, place + ".aside")
+    expect_gone(station, lines)
+    assert not os.path.exists(place), "nothing was made in its place"
+    os.rename(place + ".aside", place)
+    eventually(lambda: readiness(station)[0] == 200, 30, "ready")
+    is_back(station, lines)
+    etag = station.request("GET", "/data?from=0").headers["ETag"]
+    station.restart()
+    equal(station.request("GET", "/data?from=0", headers={"If-None-Match": etag}).status, 304,
+          "the same store")
+
+
+@test
+def another_store_with_as_many_readings_has_another_etag():
+    first, second = sensor.Station().start(), sensor.Station().start()
+    # Of the same number and up to the same time: only the store tells them apart.
+    lines = list(sensor.made_up_readings(3))
+    for station, chosen in ((first, (0, 2)), (second, (1, 2))):
+        for index in chosen:
+            equal(station.put(lines[index])[0], 200)
+    for target in ("/data?from=0", "/api/v1/export.bin?from=0", "/temp"):
+        answer = first.request("GET", target)
+        etag = answer.headers["ETag"]
+        other = second.request("GET", target, headers={"If-None-Match": etag})
+        equal(other.status, 200, target)
+        assert other.headers["ETag"] != etag, target
 
 
 # ---- Requests that are not as they should be ----

@@ -355,6 +355,23 @@ def a_peer_that_sends_all_of_its_body_before_it_reads_gets_its_answer():
 
 
 @test
+def a_peer_that_was_answered_may_not_send_for_ever():
+    p = pool(pool__threads=1, pool__request_timeout_ms=1000)
+    began = time.monotonic()
+    with p.connect() as c:
+        c.send(fcgi.begin(1, True), fcgi.params(1, fcgi.cgi("POST", "/hello", length=10**9)),
+               fcgi.params(1, None))
+        try:
+            while time.monotonic() - began < 8.0:
+                c.send(fcgi.stdin(1, b"x" * 1000))
+                time.sleep(0.02)
+        except OSError:
+            pass
+    assert 0.8 < time.monotonic() - began < 5.0, time.monotonic() - began
+    equal(p.request("GET", "/hello").status, 200)
+
+
+@test
 def disconnects_in_mid_answer_free_the_thread():
     p = pool(pool__threads=2)
     for _ in range(10):

@@ -141,6 +141,11 @@ static int fault_rename(struct file_operations *files, const char *from, const c
     return strikes(files, "rename", false) ? -1 : file_system.rename(&file_system, from, to);
 }
 
+static int fault_unlink(struct file_operations *files, const char *path)
+{
+    return strikes(files, "unlink", false) ? -1 : file_system.unlink(&file_system, path);
+}
+
 static int fault_mkdir(struct file_operations *files, const char *path, mode_t mode)
 {
     return strikes(files, "mkdir", false) || no_room(files)
@@ -168,6 +173,7 @@ void fault_files_init(struct fault_files *faults)
         .fsync = fault_fsync,
         .status = fault_status,
         .rename = fault_rename,
+        .unlink = fault_unlink,
         .mkdir = fault_mkdir,
         .list = fault_list,
     };

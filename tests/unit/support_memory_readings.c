@@ -235,8 +235,13 @@ static enum hearth_error memory_state(struct reading_store *store, struct store_
     if (memory->fail_read)
         return error_set(error, memory->fail_read, "told to fail");
     size_t count = copy_range(memory, &everything, &copy);
-    *state = (struct store_state){memory->generation, memory->count, memory->count * RECORD_BYTES,
-                                  count > 0 ? record_time_ms(&copy[count - 1]) : -1};
+    *state = (struct store_state){
+        .generation = memory->generation,
+        .readings = memory->count,
+        .stored_bytes = memory->count * RECORD_BYTES,
+        .newest_ms = count > 0 ? record_time_ms(&copy[count - 1]) : -1,
+        .id = {memory->id},
+    };
     free(copy);
     return HEARTH_OK;
 }

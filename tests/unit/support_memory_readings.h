@@ -25,6 +25,7 @@ struct memory_readings {
     struct memory_rejected *rejected;
     size_t rejected_count;
     uint64_t generation;
+    unsigned char id; /* of the store; 0 until the test says otherwise */
     int appends;
 
     enum hearth_error fail_append; /* given back instead; nothing is stored */

@@ -103,6 +103,7 @@ static void append_some(struct run *run, struct live_store *live, int number)
     live_store_commit(live, &entry, 1);
     if (entry.outcome != HEARTH_OK) {
         ledger->refused++;
+        clock_manual_advance_ms(&run->live.clock, 1000); /* a failing disk is asked again then */
         return;
     }
     for (int i = 0; i < PER_APPEND; i++)
@@ -397,80 +398,6 @@ static void what_a_dead_keeper_poisoned_is_not_synced_by_its_successor(void **st
     run_clean(&run);
 }
 
-/* ---- Files that are taken away ---- */
-
-static enum hearth_error commit_reading(struct live_store *live, int number)
-{
-    struct record record = live_reading(number);
-    struct live_entry entry = {.records = &record, .record_count = 1};
-    live_store_commit(live, &entry, 1);
-    return entry.outcome;
-}
-
-static void take_away(const struct run *run, const char *name, bool moved)
-{
-    char path[4096], aside[4096];
-    snprintf(path, sizeof path, "%s/%s", run->live.options.directory, name);
-    snprintf(aside, sizeof aside, "%s/aside", run->live.directory);
-    if (moved)
-        assert_int_equal(rename(path, aside), 0);
-    else
-        assert_int_equal(unlink(path), 0);
-}
-
-/* Neither a new reading nor a resent one is acknowledged on files that are gone; a store opened
- * anew goes on. */
-static void expect_lost(bool moved, int sent_then)
-{
-    struct run run;
-    run_init(&run);
-    struct live_store *live = open_patiently(&run);
-    for (int i = 0; i < 5; i++)
-        assert_int_equal(commit_reading(live, i), HEARTH_OK);
-    assert_false(live_store_is_lost(live));
-    take_away(&run, moved ? "live" : "live/00000001.bin", moved);
-    if (sent_then < 0)
-        live_store_tick(live);
-    else
-        assert_int_equal(commit_reading(live, sent_then), HEARTH_UNAVAILABLE);
-    assert_true(live_store_is_lost(live));
-    for (int i = 0; i < 10; i++)
-        assert_int_equal(commit_reading(live, i), HEARTH_UNAVAILABLE);
-    live_store_close(live);
-    live = open_patiently(&run);
-    for (int i = 0; i < 5; i++)
-        assert_int_equal(commit_reading(live, i), HEARTH_OK);
-    struct live_state now;
-    live_store_state(live, &now);
-    assert_int_equal(now.readings, 5);
-    /* In the same directory no number is used twice; another one has its own. */
-    assert_int_equal(live_file_exists(&run.live, "00000002.bin"), !moved);
-    assert_int_equal(live_file_exists(&run.live, "00000001.bin"), moved);
-    live_store_close(live);
-    run_clean(&run);
-}
-
-static void nothing_is_acknowledged_into_a_removed_file(void **state)
-{
-    (void)state;
-    expect_lost(false, 5);
-    expect_lost(true, 5);
-}
-
-static void nothing_is_a_duplicate_of_a_removed_file(void **state)
-{
-    (void)state;
-    expect_lost(false, 3);
-    expect_lost(true, 3);
-}
-
-static void an_idle_keeper_notices_that_its_file_was_removed(void **state)
-{
-    (void)state;
-    expect_lost(false, -1);
-    expect_lost(true, -1);
-}
-
 /* ---- Names that were not certain to last ---- */
 
 static void every_opening_makes_the_names_last(void **state)
@@ -491,6 +418,14 @@ static void every_opening_makes_the_names_last(void **state)
 }
 
 /* ---- Another directory, the same shared area ---- */
+
+static enum hearth_error commit_reading(struct live_store *live, int number)
+{
+    struct record record = live_reading(number);
+    struct live_entry entry = {.records = &record, .record_count = 1};
+    live_store_commit(live, &entry, 1);
+    return entry.outcome;
+}
 
 static void what_one_store_published_does_not_touch_another(void **state)
 {
@@ -560,9 +495,6 @@ int main(void)
         cmocka_unit_test(the_pool_may_die_at_any_call),
         cmocka_unit_test(the_keeper_may_die_after_a_failed_sync),
         cmocka_unit_test(what_a_dead_keeper_poisoned_is_not_synced_by_its_successor),
-        cmocka_unit_test(nothing_is_acknowledged_into_a_removed_file),
-        cmocka_unit_test(nothing_is_a_duplicate_of_a_removed_file),
-        cmocka_unit_test(an_idle_keeper_notices_that_its_file_was_removed),
         cmocka_unit_test(every_opening_makes_the_names_last),
         cmocka_unit_test(what_one_store_published_does_not_touch_another),
         cmocka_unit_test(a_disk_may_be_full_from_any_append_to_any_other),

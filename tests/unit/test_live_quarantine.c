@@ -291,6 +291,68 @@ static void after_a_failed_sync_the_next_file_is_taken(void **state)
     expect_count(ward, "during.", 1);
 }
 
+static void remove_files(const struct ward *ward, bool directory_too)
+{
+    char path[4096];
+    for (int number = 1; number < 4; number++) {
+        file_path(ward, number, path);
+        unlink(path);
+    }
+    snprintf(path, sizeof path, "%s/quarantine", ward->live.options.directory);
+    if (directory_too)
+        assert_int_equal(rmdir(path), 0);
+}
+
+static void nothing_is_promised_into_a_removed_file(void **state)
+{
+    struct ward *ward = *state;
+    for (int directory_too = 0; directory_too < 2; directory_too++) {
+        add(ward, "before.");
+        assert_int_equal(commit(ward), HEARTH_OK);
+        remove_files(ward, directory_too);
+        add(ward, "after.");
+        assert_int_equal(commit(ward), HEARTH_OK);
+        expect_count(ward, "after.", 1);
+        add(ward, "later.");
+        assert_int_equal(commit(ward), HEARTH_OK);
+        expect_count(ward, "after.", 1);
+        expect_count(ward, "later.", 1);
+        remove_files(ward, false);
+    }
+}
+
+static size_t files_in_quarantine(const struct ward *ward)
+{
+    size_t count = 0;
+    for (int number = 1; number < 50; number++)
+        count += file_size(ward, number) >= 0;
+    return count;
+}
+
+static void a_disk_that_fails_for_long_gets_no_file_for_each_commit(void **state)
+{
+    struct ward *ward = *state;
+    add(ward, "one");
+    assert_int_equal(commit(ward), HEARTH_OK);
+    ward->live.faults.fail_each_sync = 1;
+    for (int second = 0; second < 3; second++) {
+        add(ward, "two");
+        assert_int_equal(commit(ward), HEARTH_IO);
+        int syncs = ward->live.faults.syncs;
+        for (int i = 0; i < 10; i++) {
+            add(ward, "three");
+            assert_int_equal(commit(ward), HEARTH_UNAVAILABLE);
+        }
+        assert_int_equal(ward->live.faults.syncs, syncs);
+        clock_manual_advance_ms(&ward->live.clock, 1000);
+    }
+    assert_int_equal(files_in_quarantine(ward), 1);
+    ward->live.faults.fail_each_sync = 0;
+    add(ward, "four");
+    assert_int_equal(commit(ward), HEARTH_OK);
+    assert_int_equal(live_quarantine_lines(&ward->live), 2);
+}
+
 static void a_full_disk_is_told_and_the_file_stays_whole(void **state)
 {
     struct ward *ward = *state;
@@ -437,6 +499,8 @@ int main(void)
         WARD_STORY(a_torn_line_is_cut_before_the_next_is_appended),
         WARD_STORY(a_full_file_is_followed_by_the_next),
         WARD_STORY(after_a_failed_sync_the_next_file_is_taken),
+        WARD_STORY(nothing_is_promised_into_a_removed_file),
+        WARD_STORY(a_disk_that_fails_for_long_gets_no_file_for_each_commit),
         WARD_STORY(a_full_disk_is_told_and_the_file_stays_whole),
         WARD_STORY(what_does_not_fit_leaves_the_others_in_place),
         WARD_STORY(slots_quarantined_before_are_found_again),

@@ -222,7 +222,7 @@ static void what_goes_bad_where_something_else_was_quarantined_is_quarantined_to
     store->free(store);
     expect_quarantine(test, 1, "\"slot\":10,\"count\":3,");
     unsigned char *bytes = live_file_bytes(test, "00000001.bin", &size);
-    memcpy(bytes + (GOOD + 1) * RECORD_BYTES, "garbage-here", RECORD_BYTES);
+    memcpy(bytes + (size_t)(GOOD + 1) * RECORD_BYTES, "garbage-here", RECORD_BYTES);
     live_file_write(test, "00000001.bin", bytes, size);
     free(bytes);
     for (int i = 0; i < 3; i++) {

@@ -236,6 +236,26 @@ static void unchanged_rows_are_304_and_late_ones_show_at_once(void **state)
     sensor_app_expect_part(&test, "\"channel\":2");
 }
 
+/* As many readings, up to the same time, in a store restored from elsewhere. */
+static void another_store_has_another_etag(void **state)
+{
+    char headers[200];
+    (void)state;
+    add(SENSOR_TEST_NOW, 1, 1000);
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const targets[] = {"/data", "/temp", "/api/v1/export.bin"};
+        test.memory.id = 1;
+        assert_int_equal(sensor_app_get(&test, targets[i]), 200);
+        snprintf(headers, sizeof headers, "If-None-Match: %s\n",
+                 test_sink_header(&test.sink, "ETag"));
+        assert_int_equal(sensor_app_request(&test, "GET", targets[i], NULL, headers, VIEW_NONE),
+                         304);
+        test.memory.id = 2;
+        assert_int_equal(sensor_app_request(&test, "GET", targets[i], NULL, headers, VIEW_NONE),
+                         200);
+    }
+}
+
 static void long_rows_come_in_chunks(void **state)
 {
     (void)state;
@@ -421,6 +441,7 @@ int main(void)
         STORY(suspects_show_only_when_all_are_asked_for),
         STORY(a_bad_span_says_what_is_allowed),
         STORY(unchanged_rows_are_304_and_late_ones_show_at_once),
+        STORY(another_store_has_another_etag),
         STORY(long_rows_come_in_chunks),
         STORY(a_store_that_breaks_leaves_no_complete_rows),
         cmocka_unit_test_setup_teardown(a_private_store_asks_for_the_scope, start_private, stop),
