@@ -149,11 +149,13 @@ void identity_insert(struct identity *identity, const struct record *record, uin
     place(identity, hash(identity, record), number);
 }
 
-void identity_take_back(struct identity *identity, const struct record *record, uint32_t number)
+void identity_clear(struct identity *identity)
 {
-    size_t mask = identity->capacity - 1, at = (size_t)hash(identity, record) & mask;
-    while (identity->numbers[at] != number + 1)
-        at = (at + 1) & mask;
-    identity->numbers[at] = 0;
-    identity->used--;
+    if (identity->capacity > CAPACITY_START) {
+        identity_clean(identity);
+        return;
+    }
+    if (identity->used > 0)
+        memset(identity->numbers, 0, identity->capacity * sizeof *identity->numbers);
+    identity->used = 0;
 }

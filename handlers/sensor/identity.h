@@ -40,7 +40,7 @@ HEARTH_MUST_CHECK enum identity_answer identity_find(const struct identity *iden
                                                      const struct record *record);
 /* It must not be there, and there must be room. */
 void identity_insert(struct identity *identity, const struct record *record, uint32_t number);
-/* Takes back the newest insertion; several, newest first. */
-void identity_take_back(struct identity *identity, const struct record *record, uint32_t number);
+/* Takes everything out. */
+void identity_clear(struct identity *identity);
 
 #endif

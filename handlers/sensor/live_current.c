@@ -25,13 +25,13 @@ static enum hearth_error rename_aside(struct live_store *store, struct error_rec
 }
 
 /* A directory read while a file in it is renamed may show it under neither name. */
-static void begin_renaming(struct live_store *store)
+void live_store_begin_change(struct live_store *store)
 {
     store->state.file_generation++; /* odd */
     live_store_publish(store);
 }
 
-static void end_renaming(struct live_store *store)
+void live_store_end_change(struct live_store *store)
 {
     store->state.file_generation++; /* even */
     live_store_publish(store);
@@ -40,12 +40,12 @@ static void end_renaming(struct live_store *store)
 static enum hearth_error set_aside(struct live_store *store, struct error_record *error)
 {
     int64_t trusted_bytes = (int64_t)store->current.synced_bytes;
-    begin_renaming(store);
+    live_store_begin_change(store);
     enum hearth_error code =
         trusted_bytes == 0 ? discard(store, error) : rename_aside(store, error);
     if (code == HEARTH_OK)
         live_publish_condition(store->published, LIVE_CLEAN);
-    end_renaming(store);
+    live_store_end_change(store);
     if (code != HEARTH_OK)
         return code;
     LOG_WARN("sensor_file_set_aside", LOG_TEXT("file", store->current.path),

@@ -1,6 +1,9 @@
 /*
  * live_opening.c - opening a live store: every slot of every file is looked at once.
  *
+ * First comes the manifest. A live file whose rows stand in it is sealed and no longer counts; it is
+ * removed at the end, when what counts instead is published.
+ *
  * Only the file with the highest number can hold what was never synced, since the next one is made
  * only when the one before is synced to its end. How far it is synced may be known from what a
  * predecessor published in the shared area: after a clean handover nothing needs to be done, after
@@ -21,61 +24,127 @@ struct opening {
     struct live_store *store;
     struct live_recovery recovery;
     struct live_names names;
+    size_t sealed; /* so many of the names, the first ones, are of files that were sealed */
     struct error_record *error;
     struct live_past past; /* the predecessor's word */
     bool same_files;       /* it is about the files that are there */
-    /* The file being scanned. */
-    uint32_t first;
 };
 
-/* A good slot: into the table of identities, unless it stands there already. */
+/* ---- The manifest ---- */
+
+/* Fits manifest_live_fn: all but the last file are finished, and that one when it is poisoned. */
+static bool live_stands(void *context, uint64_t after, uint64_t sequence)
+{
+    const struct opening *opening = context;
+    const struct live_names *names = &opening->names;
+    for (size_t i = 0; i < names->count; i++) {
+        bool finished = i + 1 < names->count || names->names[i].poisoned;
+        uint64_t number = names->names[i].sequence;
+        if (finished && number > after && (sequence == 0 || number == sequence))
+            return true;
+    }
+    return false;
+}
+
+/* Fits manifest_visit_fn. */
+static enum hearth_error take_row(void *context, const struct manifest_row *row)
+{
+    struct opening *opening = context;
+    struct live_store *store = opening->store;
+    if (sealed_index_reserve(&store->sealed, 1) != HEARTH_OK)
+        return error_set_internal(opening->error, HEARTH_NO_MEMORY, 0,
+                                  "no memory for the sealed files");
+    sealed_index_add(&store->sealed, &row->file);
+    if (row->part == row->parts)
+        store->sealed_slots += row->slots;
+    return HEARTH_OK;
+}
+
+/* A damaged sealed file shall not keep the store shut: its day is new enough. */
+static void note_newest_sealed(struct live_store *store)
+{
+    struct error_record error = {0};
+    int64_t newest_ms;
+    const struct sealed_index *sealed = &store->sealed;
+    if (sealed_index_newest(&store->sealed, &newest_ms, &error) != HEARTH_OK) {
+        LOG_ERROR("sensor_file_unreadable", LOG_TEXT("reason", error_name(error.code)),
+                  LOG_TEXT("detail", error.detail));
+        newest_ms = (int64_t)sealed->entries[sealed->count - 1].file.day * DAY_MS;
+    }
+    if (newest_ms > store->state.newest_ms)
+        store->state.newest_ms = newest_ms;
+}
+
+static enum hearth_error read_manifest(struct opening *opening)
+{
+    struct live_store *store = opening->store;
+    struct live_names *names = &opening->names;
+    enum hearth_error code = manifest_writer_open(
+        &store->manifest, store->files, store->options.directory, store->state.id, live_stands,
+        take_row, opening, opening->error);
+    if (code != HEARTH_OK)
+        return code;
+    sealed_index_settle(&store->sealed);
+    store->sealed_sets = store->manifest.sets;
+    store->state.manifest_year = store->manifest.position.year;
+    store->state.manifest_bytes = store->manifest.position.bytes;
+    while (opening->sealed < names->count &&
+           names->names[opening->sealed].sequence <= store->manifest.sequence)
+        opening->sealed++;
+    store->next_sequence = store->manifest.sequence + 1;
+    note_newest_sealed(store);
+    return HEARTH_OK;
+}
+
+/* Their rows stand, but whether they are on the disk only the one who wrote them knew. */
+static void remove_sealed(struct opening *opening)
+{
+    struct live_store *store = opening->store;
+    struct error_record error = {0};
+    enum hearth_error code =
+        opening->sealed > 0 ? manifest_writer_confirm(&store->manifest, &error) : HEARTH_OK;
+    for (size_t i = 0; code == HEARTH_OK && i < opening->sealed; i++)
+        code = live_store_remove_file(store, &opening->names.names[i], &error);
+    if (code != HEARTH_OK) /* another time: they do not count */
+        LOG_WARN("sensor_sealed_file_stays", LOG_TEXT("reason", error_name(code)),
+                 LOG_TEXT("detail", error.detail));
+}
+
+/* ---- Live files ---- */
+
+/* A good slot: into the file's table of identities, unless its reading stands somewhere. */
 static enum hearth_error index_slot(void *context, const struct record *record, uint64_t slot)
 {
     struct opening *opening = context;
     struct live_store *store = opening->store;
-    enum identity_answer answer = identity_find(&store->identity, record);
-    if (answer == IDENTITY_UNREADABLE)
-        return error_set_internal(opening->error, HEARTH_IO, 0, "a live file cannot be read");
+    struct live_run *run = live_records_last(&store->records);
+    bool known;
+    enum hearth_error code = live_store_find(store, record, &known);
+    if (code != HEARTH_OK)
+        return error_set_internal(opening->error, code, 0, "%s", store->unreadable.detail);
     if (record_time_quality(record) != TIME_SUSPECT &&
         record_time_ms(record) > store->state.newest_ms)
         store->state.newest_ms = record_time_ms(record);
-    if (answer == IDENTITY_KNOWN) {
-        store->state.stored_twice++;
-        return HEARTH_OK;
-    }
-    identity_insert(&store->identity, record, opening->first + (uint32_t)slot);
-    store->state.readings++;
+    if (known)
+        run->twice++;
+    else
+        identity_insert(&run->identity, record, (uint32_t)slot);
     return HEARTH_OK;
 }
 
 static enum hearth_error reserve_table(struct opening *opening, size_t readings)
 {
-    enum hearth_error code = identity_reserve(&opening->store->identity, readings);
+    struct live_run *run = live_records_last(&opening->store->records);
+    enum hearth_error code = identity_reserve(&run->identity, readings);
     return code == HEARTH_OK
                ? code
                : error_set_internal(opening->error, code, 0, "no table for the readings");
-}
-
-/* Room for all files at once: growing means reading what was read before again. */
-static enum hearth_error reserve_for_all(struct opening *opening)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < opening->names.count; i++) {
-        struct live_scan scan;
-        enum hearth_error code =
-            live_recovery_look(&opening->recovery, &opening->names.names[i], &scan, opening->error);
-        if (code != HEARTH_OK)
-            return code;
-        bytes += scan.size_bytes;
-    }
-    return reserve_table(opening, (size_t)(bytes / RECORD_BYTES));
 }
 
 static enum hearth_error scan_run(struct opening *opening, const struct live_name *name,
                                   uint64_t end, struct live_scan *scan)
 {
     struct live_store *store = opening->store;
-    opening->first = store->records.total;
     enum hearth_error code =
         live_records_add(&store->records, name, end / RECORD_BYTES, opening->error);
     if (code == HEARTH_OK)
@@ -147,7 +216,7 @@ static enum hearth_error recover_current(struct opening *opening, const struct l
     if (code != HEARTH_OK || !writable)
         return code;
     store->current_day = scan.modified_ms / DAY_MS;
-    const struct live_run *run = &store->records.runs[store->records.count - 1];
+    const struct live_run *run = live_records_last(&store->records);
     return live_file_open(&store->current, name->sequence, (uint64_t)run->slots * RECORD_BYTES,
                           opening->error);
 }
@@ -219,7 +288,7 @@ static enum hearth_error recover_files(struct opening *opening)
 {
     struct live_store *store = opening->store;
     enum hearth_error code = HEARTH_OK;
-    for (size_t i = 0; code == HEARTH_OK && i < opening->names.count; i++) {
+    for (size_t i = opening->sealed; code == HEARTH_OK && i < opening->names.count; i++) {
         const struct live_name *name = &opening->names.names[i];
         bool last = i + 1 == opening->names.count;
         if (last && !name->poisoned)
@@ -245,11 +314,12 @@ static void log_opening(const struct opening *opening, int64_t began_ns)
     const struct live_store *store = opening->store;
     int64_t ended_ns = clock_monotonic_ns(store->options.clock);
     enum log_level level = opening->recovery.quarantined_slots || opening->recovery.cut_bytes ||
-                                   store->state.stored_twice
+                                   live_records_twice(&store->records)
                                ? LOG_LEVEL_WARN
                                : LOG_LEVEL_INFO;
     LOG_AT(level, "sensor_store_opened", LOG_TEXT("directory", store->options.directory),
            LOG_INTEGER("files", (int64_t)opening->names.count),
+           LOG_INTEGER("sealed_files", (int64_t)store->sealed.count),
            LOG_INTEGER("readings", (int64_t)store->state.readings),
            LOG_INTEGER("quarantined_slots", (int64_t)opening->recovery.quarantined_slots),
            LOG_INTEGER("cut_bytes", (int64_t)opening->recovery.cut_bytes),
@@ -272,14 +342,19 @@ enum hearth_error live_store_recover(struct live_store *store, struct error_reco
     if (code == HEARTH_OK)
         code = live_directory_list(store->files, store->options.directory, &opening.names, error);
     if (code == HEARTH_OK)
-        code = reserve_for_all(&opening);
+        code = read_manifest(&opening);
     if (code == HEARTH_OK)
         code = recover_files(&opening);
     if (code == HEARTH_OK)
         code = live_past_require_slots(&opening.past, store->options.directory,
-                                       store->records.total, error);
-    if (code == HEARTH_OK)
+                                       store->records.slots + store->sealed_slots, error);
+    if (code == HEARTH_OK) {
+        live_publish_condition(store->published, LIVE_CLEAN);
+        live_store_publish(store);
+        live_store_publish_lost(store);
         log_opening(&opening, began_ns);
+        remove_sealed(&opening);
+    }
     live_names_clean(&opening.names);
     live_recovery_clean(&opening.recovery);
     return code;

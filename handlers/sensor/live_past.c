@@ -37,11 +37,11 @@ enum hearth_error live_past_require_store(const struct live_past *past, const ch
 enum hearth_error live_past_require_slots(const struct live_past *past, const char *directory,
                                           uint64_t slots, struct error_record *error)
 {
-    if (!past->known || slots >= past->state.generation)
+    if (!past->known || slots >= past->state.slots)
         return HEARTH_OK;
     return error_set_internal(error, HEARTH_UNAVAILABLE, 0,
                               "of %llu readings in %s there are %llu: put the files back, or start "
                               "anew to go on with what there is",
-                              (unsigned long long)past->state.generation, directory,
+                              (unsigned long long)past->state.slots, directory,
                               (unsigned long long)slots);
 }

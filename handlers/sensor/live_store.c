@@ -2,10 +2,10 @@
  * live_store.c - group commit: what waits is checked, written, synced once, published, answered.
  *
  * A commit goes through its entries record by record. A record that is none goes to the quarantine;
- * one whose reading stands already, in the files or earlier in the batch, is a duplicate; the rest
- * is the batch, one write at the end of the current file and one sync. The batch's readings are in
- * the table of identities from the moment they are taken, under the numbers they will have, and are
- * taken back when the commit fails. A duplicate of the batch is answered with it, after its sync.
+ * one whose reading stands already, in live or sealed files or earlier in the batch, is a
+ * duplicate; the rest is the batch, one write at the end of the current file and one sync. The
+ * batch has a table of identities of its own, and goes into the file's when it is on the disk. A
+ * duplicate of the batch is answered with it, after its sync.
  *
  * When a write or sync fails the file is poisoned. That is published first, so that a successor
  * knows; then the file is set aside, the next one made, and the batch tried there, once. When that
@@ -31,6 +31,7 @@
 enum {
     QUARANTINE_LOG_NS = 1000000000, /* at most one line a second */
     RETRY_NS = 1000000000,          /* after a failure that the next file did not mend */
+    UNREADABLE_LOG_NS = 1000000000, /* at most one line a second */
 };
 
 /* ---- Life ---- */
@@ -90,20 +91,38 @@ static enum hearth_error sync_names(struct live_store *store, struct error_recor
     return code;
 }
 
-enum hearth_error live_store_open(const struct live_store_options *options,
-                                  struct live_published *published, struct live_store **store,
-                                  struct error_record *error)
+/* Fits identity_record_fn. */
+static const struct record *batch_record(void *context, uint32_t number)
+{
+    const struct live_store *store = context;
+    return &store->batch[number];
+}
+
+static struct live_store *new_store(const struct live_store_options *options,
+                                    struct live_published *published)
 {
     struct live_store *made = memory_new_zero(1, sizeof *made);
     if (!made)
-        return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for the store");
+        return NULL;
     made->options = *options;
     made->files = options->files ? options->files : &file_system;
     made->published = published;
     live_metrics_init(&made->metrics, options->metrics);
     live_records_init(&made->records, made->files, made->options.directory);
-    identity_init(&made->identity, live_records_at, &made->records);
+    sealed_index_init(&made->sealed, made->files, made->options.directory);
+    identity_init(&made->batch_identity, batch_record, made);
     live_file_init(&made->current, made->files, made->options.directory);
+    pthread_mutex_init(&made->lock, NULL);
+    return made;
+}
+
+enum hearth_error live_store_open(const struct live_store_options *options,
+                                  struct live_published *published, struct live_store **store,
+                                  struct error_record *error)
+{
+    struct live_store *made = new_store(options, published);
+    if (!made)
+        return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for the store");
     enum hearth_error code = quarantine_open(made->files, made->options.directory, options->clock,
                                              &made->quarantine, error);
     if (code == HEARTH_OK)
@@ -116,9 +135,6 @@ enum hearth_error live_store_open(const struct live_store_options *options,
         live_store_close(made);
         return code;
     }
-    live_publish_condition(published, LIVE_CLEAN);
-    live_store_publish(made);
-    live_publish_lost(published, false);
     *store = made;
     return HEARTH_OK;
 }
@@ -129,29 +145,66 @@ void live_store_close(struct live_store *store)
         return;
     live_file_close(&store->current);
     quarantine_close(store->quarantine);
-    identity_clean(&store->identity);
+    identity_clean(&store->batch_identity);
+    sealed_index_clean(&store->sealed);
     live_records_clean(&store->records);
+    pthread_mutex_destroy(&store->lock);
     memory_free(store->batch);
     memory_free(store);
+}
+
+/* ---- Publishing ---- */
+
+/* So that every commit and every seal raises it, and the same files give the same number. */
+static uint64_t generation_of(const struct live_store *store)
+{
+    const struct live_state *state = &store->state;
+    return ((state->sequence - 1) << 32) + state->synced_bytes / RECORD_BYTES + store->sealed_sets;
 }
 
 void live_store_publish(struct live_store *store)
 {
     struct live_state *state = &store->state;
     bool open = store->current.file >= 0;
+    uint64_t live_bytes = store->records.slots * RECORD_BYTES;
     state->sequence = open ? store->current.sequence : store->next_sequence;
     state->synced_bytes = open ? store->current.synced_bytes : 0;
-    state->generation = store->records.total;
-    state->stored_bytes = (uint64_t)store->records.total * RECORD_BYTES;
+    state->generation = generation_of(store);
+    state->slots = store->records.slots + store->sealed_slots;
+    state->readings = live_records_readings(&store->records) + store->sealed.readings;
+    state->stored_bytes = live_bytes + store->sealed.readings * RECORD_BYTES;
+    state->stored_twice = live_records_twice(&store->records);
     live_publish(store->published, state);
-    metric_set(store->metrics.live_bytes, (int64_t)state->stored_bytes);
+    if (store->mirror)
+        live_publish(store->mirror, state);
+    metric_set(store->metrics.live_bytes, (int64_t)live_bytes);
     if (state->newest_ms >= 0)
         metric_set(store->metrics.newest_seconds, state->newest_ms / 1000);
 }
 
-void live_store_state(const struct live_store *store, struct live_state *state)
+void live_store_publish_lost(struct live_store *store)
 {
+    live_publish_lost(store->published, store->current.lost);
+    if (store->mirror)
+        live_publish_lost(store->mirror, store->current.lost);
+}
+
+void live_store_mirror(struct live_store *store, struct live_published *mirror)
+{
+    pthread_mutex_lock(&store->lock);
+    store->mirror = mirror;
+    if (mirror) {
+        live_publish(mirror, &store->state);
+        live_publish_lost(mirror, store->current.lost);
+    }
+    pthread_mutex_unlock(&store->lock);
+}
+
+void live_store_state(struct live_store *store, struct live_state *state)
+{
+    pthread_mutex_lock(&store->lock);
     *state = store->state;
+    pthread_mutex_unlock(&store->lock);
 }
 
 /* ---- The batch ---- */
@@ -159,8 +212,8 @@ void live_store_state(const struct live_store *store, struct live_state *state)
 static enum hearth_error reserve_batch(struct live_store *store, size_t count,
                                        struct error_record *error)
 {
-    if (count > (size_t)IDENTITY_NUMBER_MAX - store->records.total)
-        return error_set_internal(error, HEARTH_UNAVAILABLE, 0, "too many unsealed readings");
+    if (count > IDENTITY_NUMBER_MAX)
+        return error_set_internal(error, HEARTH_UNAVAILABLE, 0, "too many readings at once");
     if (count > store->batch_capacity) {
         struct record *grown = memory_resize(store->batch, count * sizeof *grown);
         if (!grown)
@@ -168,10 +221,9 @@ static enum hearth_error reserve_batch(struct live_store *store, size_t count,
         store->batch = grown;
         store->batch_capacity = count;
     }
-    store->records.batch = store->batch;
     store->batch_count = 0;
     store->batch_newest_ms = -1;
-    enum hearth_error code = identity_reserve(&store->identity, count);
+    enum hearth_error code = identity_reserve(&store->batch_identity, count);
     return code == HEARTH_OK ? code
                              : error_set_internal(error, code, 0, "no room for more readings");
 }
@@ -182,6 +234,34 @@ static void note_time(struct append_result *result, int64_t time_ms)
         result->first_ms = time_ms;
     if (time_ms > result->last_ms)
         result->last_ms = time_ms;
+}
+
+static void log_unreadable(struct live_store *store, const struct error_record *error)
+{
+    int64_t now_ns = clock_monotonic_ns(store->options.clock);
+    if (store->unreadable_logged_ns != 0 &&
+        now_ns - store->unreadable_logged_ns < UNREADABLE_LOG_NS)
+        return;
+    LOG_ERROR("sensor_file_unreadable", LOG_TEXT("reason", error_name(error->code)),
+              LOG_TEXT("detail", error->detail));
+    store->unreadable_logged_ns = now_ns;
+}
+
+/* A file that cannot be read now refuses the readings that may stand in it. One that is damaged
+ * will not be better another time: what stood there is lost, and may come again. */
+enum hearth_error live_store_find(struct live_store *store, const struct record *record,
+                                  bool *known)
+{
+    enum identity_answer answer = live_records_find(&store->records, record);
+    enum hearth_error code = HEARTH_OK;
+    *known = answer == IDENTITY_KNOWN;
+    if (answer == IDENTITY_UNREADABLE)
+        code = error_set_internal(&store->unreadable, HEARTH_IO, 0, "a live file cannot be read");
+    else if (answer == IDENTITY_NEW)
+        code = sealed_index_find(&store->sealed, record, known, &store->unreadable);
+    if (code != HEARTH_OK)
+        log_unreadable(store, &store->unreadable);
+    return code == HEARTH_CORRUPT ? HEARTH_OK : code;
 }
 
 static enum hearth_error take_record(struct live_store *store, const struct record *given,
@@ -199,16 +279,16 @@ static enum hearth_error take_record(struct live_store *store, const struct reco
                                        .raw = view_from((const char *)record, RECORD_BYTES)});
     }
     int64_t time_ms = record_time_ms(record);
-    enum identity_answer answer = identity_find(&store->identity, record);
-    if (answer == IDENTITY_UNREADABLE)
-        return HEARTH_IO;
+    bool known = identity_find(&store->batch_identity, record) == IDENTITY_KNOWN;
+    enum hearth_error code = known ? HEARTH_OK : live_store_find(store, record, &known);
+    if (code != HEARTH_OK)
+        return code;
     note_time(result, time_ms);
-    if (answer == IDENTITY_KNOWN) {
+    if (known) {
         result->duplicate++;
         return HEARTH_OK;
     }
-    identity_insert(&store->identity, record,
-                    store->records.total + (uint32_t)store->batch_count++);
+    identity_insert(&store->batch_identity, record, (uint32_t)store->batch_count++);
     result->accepted++;
     if (record_time_quality(record) != TIME_SUSPECT && time_ms > store->batch_newest_ms)
         store->batch_newest_ms = time_ms;
@@ -234,11 +314,17 @@ static enum hearth_error take_entry(struct live_store *store, struct live_entry 
 
 static void take_back(struct live_store *store)
 {
-    while (store->batch_count > 0) {
-        store->batch_count--;
-        identity_take_back(&store->identity, &store->batch[store->batch_count],
-                           store->records.total + (uint32_t)store->batch_count);
-    }
+    identity_clear(&store->batch_identity);
+    store->batch_count = 0;
+}
+
+/* Room in the file's table, so that what is on the disk is known. */
+static enum hearth_error reserve_in_file(struct live_store *store, struct error_record *error)
+{
+    struct live_run *run = live_records_last(&store->records);
+    enum hearth_error code = identity_reserve(&run->identity, store->batch_count);
+    return code == HEARTH_OK ? code
+                             : error_set_internal(error, code, 0, "no room for more readings");
 }
 
 /* One try to get the batch into the current file. */
@@ -246,6 +332,8 @@ static enum hearth_error try_write(struct live_store *store, struct error_record
 {
     enum hearth_error code =
         live_store_require_file(store, store->batch_count * sizeof *store->batch, error);
+    if (code == HEARTH_OK)
+        code = reserve_in_file(store, error);
     if (code != HEARTH_OK)
         return code;
     live_publish_condition(store->published, LIVE_WRITING);
@@ -281,9 +369,11 @@ static void keep_batch(struct live_store *store)
 {
     if (store->batch_count == 0)
         return;
-    const struct live_run *last = &store->records.runs[store->records.count - 1];
-    live_records_resize_last(&store->records, last->slots + (uint32_t)store->batch_count);
-    store->state.readings += store->batch_count;
+    struct live_run *run = live_records_last(&store->records);
+    for (size_t i = 0; i < store->batch_count; i++)
+        identity_insert(&run->identity, &store->batch[i], run->slots + (uint32_t)i);
+    live_records_resize_last(&store->records, run->slots + (uint32_t)store->batch_count);
+    identity_clear(&store->batch_identity);
     if (store->batch_newest_ms > store->state.newest_ms)
         store->state.newest_ms = store->batch_newest_ms;
     metric_observe(store->metrics.batch_readings, (double)store->batch_count);
@@ -354,9 +444,12 @@ static void answer(struct live_store *store, struct live_entry *entries, size_t 
     log_quarantined(store, rejected);
 }
 
-bool live_store_is_lost(const struct live_store *store)
+bool live_store_is_lost(struct live_store *store)
 {
-    return store->current.lost;
+    pthread_mutex_lock(&store->lock);
+    bool lost = store->current.lost;
+    pthread_mutex_unlock(&store->lock);
+    return lost;
 }
 
 static enum hearth_error require_present(const struct live_store *store, struct error_record *error)
@@ -375,7 +468,7 @@ static size_t count_records(const struct live_entry *entries, size_t count)
     return records;
 }
 
-void live_store_commit(struct live_store *store, struct live_entry *entries, size_t count)
+static void commit(struct live_store *store, struct live_entry *entries, size_t count)
 {
     struct error_record error = {0};
     int64_t began_ns = clock_monotonic_ns(store->options.clock);
@@ -399,14 +492,21 @@ void live_store_commit(struct live_store *store, struct live_entry *entries, siz
     if (writes || live != HEARTH_OK)
         log_failing(store, live != HEARTH_OK ? live : quarantined, &error);
     if (store->current.lost)
-        live_publish_lost(store->published, true);
+        live_store_publish_lost(store);
     answer(store, entries, count, live, quarantined, error.number);
     metric_add(store->metrics.commits, 1);
     metric_observe(store->metrics.commit_seconds,
                    (double)(clock_monotonic_ns(store->options.clock) - began_ns) / 1e9);
 }
 
-void live_store_tick(struct live_store *store)
+void live_store_commit(struct live_store *store, struct live_entry *entries, size_t count)
+{
+    pthread_mutex_lock(&store->lock);
+    commit(store, entries, count);
+    pthread_mutex_unlock(&store->lock);
+}
+
+static void tick(struct live_store *store)
 {
     struct error_record error = {0};
     if (store->current.poisoned || store->current.lost)
@@ -416,5 +516,12 @@ void live_store_tick(struct live_store *store)
     else if (live_store_day_is_over(store))
         log_failing(store, live_store_next_file(store, &error), &error);
     if (store->current.lost)
-        live_publish_lost(store->published, true);
+        live_store_publish_lost(store);
+}
+
+void live_store_tick(struct live_store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    tick(store);
+    pthread_mutex_unlock(&store->lock);
 }

@@ -5,15 +5,13 @@
  *   STORE/quarantine/   what cannot be a reading (quarantine.h)
  *   STORE/store.lock    one keeper a store (store_lock.h)
  *   STORE/store.id      which store it is (store_id.h)
+ *   STORE/manifest/, sealed/, suspect/   what the sealer makes of finished live files (sealer.h)
  *
- * Whoever opens it holds store.lock. One thread at a time. Readers go by what it publishes
- * (live_published.h) and read the files themselves (live_reader.h).
+ * Whoever opens it holds store.lock. Any thread: a lock is held inside, over a whole commit.
+ * Readers go by what it publishes (live_published.h) and read the files themselves (snapshot.h).
  *
  * A finished file (all but the one written to) is never changed by anything here, and its number is
- * always below that of the file written to, which is made first: whoever seals takes finished
- * files. When one is removed, the table of identities must be made anew from those that stay, since
- * it asks the files for their records, and `file_generation` must rise, so that readers list them
- * again.
+ * always below that of the file written to, which is made first: the sealer takes finished files.
  */
 #ifndef HEARTH_SENSOR_LIVE_STORE_H
 #define HEARTH_SENSOR_LIVE_STORE_H
@@ -74,9 +72,11 @@ void live_store_tick(struct live_store *store);
 
 /* Files were removed or moved under it. It refuses every commit with UNAVAILABLE: what its table
  * knows may be gone. Only opening again helps. */
-bool live_store_is_lost(const struct live_store *store);
+bool live_store_is_lost(struct live_store *store);
 
 /* Of tests and logs: what is in it now. */
-void live_store_state(const struct live_store *store, struct live_state *state);
+void live_store_state(struct live_store *store, struct live_state *state);
+/* Publishes at a second place as well, from now on; NULL = no more. */
+void live_store_mirror(struct live_store *store, struct live_published *mirror);
 
 #endif
