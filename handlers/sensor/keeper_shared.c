@@ -6,7 +6,12 @@
 
 enum { PAGE_BYTES = 4096 };
 
-_Static_assert(sizeof(struct live_published) <= PAGE_BYTES, "what is published fits a page");
+struct first_page {
+    struct live_published published;
+    struct keeper_requests requests;
+};
+
+_Static_assert(sizeof(struct first_page) <= PAGE_BYTES, "what is published fits a page");
 
 static char *first_page(void *shared)
 {
@@ -26,7 +31,12 @@ void keeper_shared_init(void *shared, size_t threads)
 
 struct live_published *keeper_shared_published(void *shared)
 {
-    return (struct live_published *)(void *)first_page(shared);
+    return &((struct first_page *)(void *)first_page(shared))->published;
+}
+
+struct keeper_requests *keeper_shared_requests(void *shared)
+{
+    return &((struct first_page *)(void *)first_page(shared))->requests;
 }
 
 struct slots *keeper_shared_slots(void *shared)

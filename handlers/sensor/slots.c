@@ -13,13 +13,11 @@
  */
 #include "handlers/sensor/slots.h"
 
+#include "handlers/sensor/shared_futex.h"
+
 #include <limits.h>
-#include <linux/futex.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 enum slot_state { FREE, CLAIMED, SUBMITTED, TAKEN, ABANDONED, DONE, FAILED };
 enum keeper_state { KEEPER_AWAITED, KEEPER_RUNS, KEEPER_DEAD };
@@ -145,20 +143,6 @@ struct slot_body *slots_body(struct slots *slots, int slot)
     return (struct slot_body *)((char *)slots + slots->bodies_offset) + slot;
 }
 
-/* ---- Futexes, between processes ---- */
-
-static void futex_wait(_Atomic uint32_t *word, uint32_t while_equal, int64_t nanoseconds)
-{
-    const struct timespec timeout = {.tv_sec = (time_t)(nanoseconds / 1000000000),
-                                     .tv_nsec = (long)(nanoseconds % 1000000000)};
-    syscall(SYS_futex, word, FUTEX_WAIT, while_equal, &timeout, NULL, 0);
-}
-
-static void futex_wake(_Atomic uint32_t *word, int waiters)
-{
-    syscall(SYS_futex, word, FUTEX_WAKE, waiters, NULL, NULL, 0);
-}
-
 /* ---- Freeing ---- */
 
 static bool change(struct slot_head *head, uint32_t from, uint32_t to)
@@ -172,7 +156,7 @@ static bool free_slot(struct slots *slots, struct slot_head *head, uint32_t word
         return false;
     uint32_t freed = atomic_load(&slots->freed);
     if (freed % 2 != 0 && atomic_compare_exchange_strong(&slots->freed, &freed, freed + 1))
-        futex_wake(&slots->freed, INT_MAX);
+        shared_futex_wake(&slots->freed, INT_MAX);
     return true;
 }
 
@@ -180,7 +164,7 @@ static bool fail_slot(struct slot_head *head, uint32_t word)
 {
     if (!change(head, word, make_word(FAILED, pid_of(word), 0)))
         return false;
-    futex_wake(&head->word, 1);
+    shared_futex_wake(&head->word, 1);
     return true;
 }
 
@@ -223,7 +207,7 @@ int slots_claim(struct slots *slots, int64_t pid, const struct clock *clock, int
         uint32_t freed = atomic_fetch_or(&slots->freed, 1) | 1;
         slot = slots_try_claim(slots, pid);
         if (slot == SLOT_NONE) {
-            futex_wait(&slots->freed, freed, (int64_t)WAIT_STEP_MS * MS_NS);
+            shared_futex_wait(&slots->freed, freed, (int64_t)WAIT_STEP_MS * MS_NS);
             slot = slots_try_claim(slots, pid);
         }
     }
@@ -245,7 +229,7 @@ void slots_ring(struct slots *slots)
 {
     atomic_fetch_add(&slots->doorbell, 1);
     if (atomic_load(&slots->sleeping) != 0)
-        futex_wake(&slots->doorbell, 1);
+        shared_futex_wake(&slots->doorbell, 1);
 }
 
 void slots_submit(struct slots *slots, int slot)
@@ -307,7 +291,7 @@ enum hearth_error slots_wait(struct slots *slots, int slot, const struct clock *
         int64_t step_ns = until_ns - now_ns;
         if (step_ns > (int64_t)WAIT_STEP_MS * MS_NS)
             step_ns = (int64_t)WAIT_STEP_MS * MS_NS;
-        futex_wait(&head->word, word, step_ns);
+        shared_futex_wait(&head->word, word, step_ns);
     }
 }
 
@@ -316,6 +300,11 @@ enum hearth_error slots_wait(struct slots *slots, int slot, const struct clock *
 int64_t slots_keeper_pid(const struct slots *slots)
 {
     return (int64_t)(atomic_load(&slots->keeper) >> 16);
+}
+
+bool slots_keeper_is_dead(const struct slots *slots)
+{
+    return keeper_state_of(atomic_load(&slots->keeper)) == KEEPER_DEAD;
 }
 
 /* What a keeper of another epoch had taken is answered; what waits is marked again, since a dead
@@ -408,7 +397,7 @@ void slots_answer(struct slots *slots, int slot, const struct slot_result *resul
     if (state_of(word) == TAKEN && epoch_of(word) == epoch) {
         head->result = *result;
         if (change(head, word, make_word(DONE, pid_of(word), 0))) {
-            futex_wake(&head->word, 1);
+            shared_futex_wake(&head->word, 1);
             return;
         }
         word = atomic_load(&head->word);
@@ -425,7 +414,7 @@ uint32_t slots_rings(const struct slots *slots)
 void slots_sleep(struct slots *slots, uint32_t rings, int64_t milliseconds)
 {
     atomic_store(&slots->sleeping, 1);
-    futex_wait(&slots->doorbell, rings, milliseconds * MS_NS); /* compares once more */
+    shared_futex_wait(&slots->doorbell, rings, milliseconds * MS_NS); /* compares once more */
     atomic_store(&slots->sleeping, 0);
 }
 

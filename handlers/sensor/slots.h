@@ -112,6 +112,9 @@ int64_t slots_keeper_pid(const struct slots *slots);
 
 /* ---- Anyone ---- */
 
+/* Did it end with an error, or die, and is there no successor yet? */
+bool slots_keeper_is_dead(const struct slots *slots);
+
 /* Wakes the keeper. */
 void slots_ring(struct slots *slots);
 
