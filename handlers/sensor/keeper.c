@@ -1,5 +1,7 @@
 /*
  * keeper.c - the keeper's loop: gather the slots that wait, commit them as one, answer them all.
+ * Beside it runs a thread that seals (keeper_sealing.h), and one that takes what other processes
+ * hand over (keeper_server.h); a commit holds the store's lock, which is all that they share.
  *
  * While a commit is in the disk's hands the next slots fill; that is what makes groups. The keeper
  * sleeps only when nothing waits.
@@ -13,9 +15,14 @@
 #include "handlers/sensor/live_memory.h"
 
 #include "handlers/sensor/embedded_store.h"
+#include "handlers/sensor/keeper_sealing.h"
+#include "handlers/sensor/keeper_server.h"
 #include "handlers/sensor/keeper_shared.h"
+#include "handlers/sensor/live_sealing.h"
 #include "handlers/sensor/slot_text.h"
+#include "handlers/sensor/snapshot.h"
 #include "handlers/sensor/store_lock.h"
+#include "handlers/sensor/summarizer.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -31,7 +38,11 @@ struct keeper {
     const struct services *services;
     const struct keeper_control *control;
     struct slots *slots;
+    struct keeper_requests *requests;
     struct live_store *store;
+    struct summarizer summarizer;
+    struct keeper_sealing *sealing;
+    struct keeper_server *server;
     size_t taken_count;
     int taken[GATHER_MAX];
     struct live_entry entries[GATHER_MAX];
@@ -168,6 +179,14 @@ static void commit_taken(struct keeper *keeper)
 
 /* ---- Life ---- */
 
+static void wake_sealing(struct keeper *keeper)
+{
+    struct live_finished finished;
+    if (keeper_requests_wait(keeper->requests) ||
+        live_store_oldest_finished(keeper->store, &finished))
+        keeper_sealing_wake(keeper->sealing);
+}
+
 static void run(struct keeper *keeper)
 {
     while (!keeper->control->should_stop(keeper->control) && !live_store_is_lost(keeper->store)) {
@@ -175,9 +194,11 @@ static void run(struct keeper *keeper)
         keeper->taken_count = slots_gather(keeper->slots, keeper->taken, GATHER_MAX);
         if (keeper->taken_count > 0) {
             commit_taken(keeper);
+            wake_sealing(keeper);
             continue;
         }
         live_store_tick(keeper->store);
+        wake_sealing(keeper);
         slots_sleep(keeper->slots, rings, IDLE_MS);
     }
 }
@@ -212,6 +233,46 @@ static enum hearth_error take_lock(struct keeper *keeper, const struct live_stor
                              : code;
 }
 
+/* ---- The threads beside it ---- */
+
+static enum hearth_error start_threads(struct keeper *keeper,
+                                       const struct live_store_options *options,
+                                       struct error_record *error)
+{
+    struct error_record unheard = {0};
+    const struct services *services = keeper->services;
+    struct file_operations *files = options->files ? options->files : &file_system;
+    keeper->summarizer = (struct summarizer){
+        .files = files,
+        .store = options->directory,
+        .snapshots =
+            snapshots_new(files, options->directory, keeper_shared_published(services->shared)),
+        .stale_after_ms = config_integer(services->config, "sensor.stale_after_s") * 1000,
+    };
+    if (!keeper->summarizer.snapshots)
+        return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for the summaries");
+    keeper->sealing = keeper_sealing_start(keeper->store, summarizer_year, &keeper->summarizer,
+                                           keeper->requests, error);
+    if (!keeper->sealing)
+        return error->code;
+    const struct keeper_server_options server = {.directory = options->directory,
+                                                 .store = keeper->store,
+                                                 .requests = keeper->requests,
+                                                 .sealing = keeper->sealing,
+                                                 .clock = options->clock};
+    keeper->server = keeper_server_start(&server, &unheard);
+    if (!keeper->server) /* commands cannot reach it; workers can */
+        LOG_WARN("sensor_socket_failed", LOG_TEXT("detail", unheard.detail));
+    return HEARTH_OK;
+}
+
+static void stop_threads(struct keeper *keeper)
+{
+    keeper_server_stop(keeper->server);
+    keeper_sealing_stop(keeper->sealing);
+    snapshots_free(keeper->summarizer.snapshots);
+}
+
 /* With the lock held. */
 static enum hearth_error keep(struct keeper *keeper, const struct live_store_options *options,
                               struct error_record *error)
@@ -219,6 +280,8 @@ static enum hearth_error keep(struct keeper *keeper, const struct live_store_opt
     slots_keeper_begin(keeper->slots, getpid());
     enum hearth_error code = live_store_open(
         options, keeper_shared_published(keeper->services->shared), &keeper->store, error);
+    if (code == HEARTH_OK)
+        code = start_threads(keeper, options, error);
     if (code == HEARTH_OK) {
         keeper->control->ready(keeper->control);
         run(keeper);
@@ -227,6 +290,7 @@ static enum hearth_error keep(struct keeper *keeper, const struct live_store_opt
                 error_set_internal(error, HEARTH_UNAVAILABLE, 0,
                                    "the readings in %s were removed or moved", options->directory);
     }
+    stop_threads(keeper);
     slots_keeper_end(keeper->slots, code != HEARTH_OK);
     live_store_close(keeper->store);
     return code;
@@ -244,6 +308,7 @@ enum hearth_error sensor_keeper_run(const struct services *services,
     keeper->services = services;
     keeper->control = control;
     keeper->slots = keeper_shared_slots(services->shared);
+    keeper->requests = keeper_shared_requests(services->shared);
     enum hearth_error code = live_store_options_from(services, &options, error);
     if (code == HEARTH_OK)
         code = take_lock(keeper, &options, &lock, error);

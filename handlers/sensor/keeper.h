@@ -5,7 +5,8 @@
  * order and under the same rules. The shared area holds the slots in which workers hand their
  * batches over (slots.h) and the published state that readers go by (live_published.h).
  *
- * Configuration read here: sensor.directory ("" = state.directory + "/sensor"), sensor.live_bytes.
+ * Configuration read here: sensor.directory ("" = state.directory + "/sensor"), sensor.live_bytes,
+ * sensor.stale_after_s.
  */
 #ifndef HEARTH_SENSOR_KEEPER_H
 #define HEARTH_SENSOR_KEEPER_H
