@@ -29,6 +29,7 @@ struct live_store_options {
     const struct clock *clock;            /* Required. Must outlive the store. */
     struct metrics *metrics;              /* NULL = not counted. Must outlive the store. */
     struct file_operations *files;        /* NULL = the system's. Must outlive the store. */
+    bool seals_by_hand;                   /* A local store seals when it is told, and else not. */
 };
 
 /* What one client wants stored, and what became of it. */
