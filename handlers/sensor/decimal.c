@@ -91,3 +91,28 @@ bool decimal_round(struct view text, int places, int64_t *value)
         *value = -*value;
     return true;
 }
+
+/* Is there nothing but zeros behind the moved point? */
+static bool is_whole(const struct decimal *decimal)
+{
+    size_t point = view_index_of(decimal->digits, '.');
+    int64_t before = (int64_t)(point == SIZE_MAX ? decimal->digits.length : point);
+    before += decimal->exponent;
+    for (size_t i = 0; i < decimal->digits.length; i++) {
+        char c = decimal->digits.data[i];
+        if (c != '.' && before-- <= 0 && c != '0')
+            return false;
+    }
+    return true;
+}
+
+bool decimal_whole(struct view text, int64_t *value)
+{
+    struct decimal decimal;
+    if (!parse(text, &decimal) || !is_whole(&decimal))
+        return false;
+    *value = round_digits(decimal.digits, decimal.exponent);
+    if (decimal.negative)
+        *value = -*value;
+    return true;
+}

@@ -12,5 +12,7 @@ enum { DECIMAL_LIMIT = 1000000000 };
  * from zero: "74.45" with one place is 745, which 74.45 as a double, a little less, would not be.
  * Beyond DECIMAL_LIMIT: DECIMAL_LIMIT, with its sign. False when it is not a number. */
 HEARTH_MUST_CHECK bool decimal_round(struct view text, int places, int64_t *value);
+/* The same without places for a number that is whole ("1.0", "2e1"). False when it is none. */
+HEARTH_MUST_CHECK bool decimal_whole(struct view text, int64_t *value);
 
 #endif

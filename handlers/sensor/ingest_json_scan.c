@@ -1,10 +1,11 @@
 /*
- * ingest_json_scan.c - JSON text before it is parsed: one pass over the bytes, no memory.
+ * ingest_json_scan.c - JSON text: one pass over the bytes, no memory.
  *
- * It goes before json-c for three reasons. json-c 0.16 takes some things for JSON that are not,
- * even in its strict mode (NaN, Infinity, 'a', raw control bytes, "1."). A tree takes many times
- * the memory of its text, so the members are counted first. And a call costs about a microsecond
- * (json-c changes the locale), which is too much for what is plainly no reading.
+ * Readings are not given to json-c, for three reasons. json-c 0.16 takes some things for JSON that
+ * are not, even in its strict mode (NaN, Infinity, 'a', raw control bytes, "1."). A tree takes many
+ * times the memory of its text. And it takes several microseconds a reading, half of them to change
+ * the locale. So a first pass says whether it is JSON and how far it goes, and a second one takes
+ * the members from text that is known to be good.
  */
 #include "handlers/sensor/ingest_json_scan.h"
 
@@ -243,4 +244,66 @@ bool ingest_json_scan(struct view text, struct json_extent *extent)
         return scan_container(text, extent);
     extent->bytes = skip_scalar(text, 0);
     return extent->bytes != SIZE_MAX;
+}
+
+/* ---- Members of what was scanned ---- */
+
+static void skip_separators(struct view *text)
+{
+    ingest_json_skip_space(text);
+    while (text->length > 0 && (text->data[0] == ',' || text->data[0] == ':')) {
+        *text = view_skip(*text, 1);
+        ingest_json_skip_space(text);
+    }
+}
+
+bool ingest_json_member(struct view *rest, struct view *key, struct view *value)
+{
+    struct json_extent extent;
+    skip_separators(rest);
+    if (rest->length == 0 || rest->data[0] != '"')
+        return false;
+    size_t length = skip_string(*rest, 0);
+    if (length == SIZE_MAX)
+        return false;
+    *key = view_slice(*rest, 0, length);
+    *rest = view_skip(*rest, length);
+    skip_separators(rest);
+    if (!ingest_json_scan(*rest, &extent))
+        return false;
+    *value = view_slice(*rest, 0, extent.bytes);
+    *rest = view_skip(*rest, extent.bytes);
+    return true;
+}
+
+/* The character that the escape at `at` stands for, or -1. */
+static int escaped_character(struct view text, size_t at)
+{
+    static const char meanings[] = "\"\\/\b\f\n\r\t";
+    uint64_t code = 0;
+    char letter = text.data[at + 1];
+    if (letter != 'u')
+        return meanings[view_index_of(VIEW("\"\\/bfnrt"), letter)];
+    for (size_t i = at + 2; i < at + 6; i++) {
+        char c = text.data[i];
+        unsigned digit = c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a' + 10);
+        code = code << 4 | digit;
+    }
+    return code < 0x80 ? (int)code : -1;
+}
+
+bool ingest_json_unescape(struct view text, char *to, size_t capacity, size_t *length)
+{
+    *length = 0;
+    for (size_t at = 0; at < text.length; at++) {
+        int c = (unsigned char)text.data[at];
+        if (c == '\\') {
+            c = escaped_character(text, at);
+            at += text.data[at + 1] == 'u' ? 5 : 1;
+        }
+        if (c < 0 || c >= 0x80 || *length == capacity)
+            return false;
+        to[(*length)++] = (char)c;
+    }
+    return true;
 }

@@ -20,6 +20,13 @@ enum { INGEST_JSON_SCAN_DEPTH = 128 };
 /* The value at the front of `text`, before which there is no space. False: it is not JSON. */
 HEARTH_MUST_CHECK bool ingest_json_scan(struct view text, struct json_extent *extent);
 
+/* The next member of an object that was scanned: `*rest` begins behind its '{', or behind a member.
+ * The key has its quotes. False at the object's end. */
+bool ingest_json_member(struct view *rest, struct view *key, struct view *value);
+/* The text between a string's quotes without its escapes. False when that takes more than
+ * `capacity` bytes or is not ASCII. */
+bool ingest_json_unescape(struct view text, char *to, size_t capacity, size_t *length);
+
 bool ingest_json_is_space(char c);
 void ingest_json_skip_space(struct view *text);
 

@@ -20,6 +20,11 @@ struct parsed_time {
  * second and counts as the first of the next minute. */
 HEARTH_MUST_CHECK bool time_parse(struct view text, struct parsed_time *time);
 
+/* Time since 1970 as a number: seconds, with or without decimals, or whole milliseconds, which from
+ * 10^11 on they are taken for (as milliseconds that is March 1973, as seconds the year 5138). False
+ * when it is no such number. */
+HEARTH_MUST_CHECK bool time_parse_epoch(struct view text, int64_t *ms);
+
 /* A time in a query: epoch milliseconds ("1757894691000"), a time as above (UTC when it has no
  * offset, as all times in APIs; a blank where an unescaped '+' of the offset was), "now", or "now"
  * with a distance ("now-24h"; units ms s m h d w). False when it is none of these. */

@@ -6,6 +6,7 @@
 #include "tests/unit/support_chance.h"
 
 #include "handlers/sensor/decimal.h"
+#include "handlers/sensor/ingest_json_scan.h"
 #include "handlers/sensor/reading_json.h"
 
 #include <stdio.h>
@@ -37,14 +38,14 @@ struct outcome {
 
 static struct outcome read_in(const char *text, enum temperature_unit unit, const char *zone)
 {
-    const struct reading_json_options options = {unit, view_of(zone), zones, 1757894700000};
+    const struct reading_options options = {
+        .unit = unit, .time_zone = view_of(zone), .zones = zones, .now_ms = 1757894700000};
     struct outcome outcome = {.reject = REJECT_COUNT};
-    struct json_object *object = json_tokener_parse(text);
-    if (!object)
+    struct json_extent extent;
+    if (!ingest_json_scan(view_of(text), &extent) || extent.bytes != strlen(text))
         fail_msg("no JSON: %s", text);
-    outcome.reject =
-        reading_from_json(object, &options, &outcome.reading, &outcome.ignored, &outcome.error);
-    json_object_put(object);
+    outcome.reject = reading_from_json(view_of(text), &options, &outcome.reading, &outcome.ignored,
+                                       &outcome.error);
     return outcome;
 }
 
@@ -151,6 +152,67 @@ static void of_two_members_of_one_name_the_last_counts(void **state)
     struct outcome outcome = read_with("\"humidity\":50,\"humidity\":51", UNIT_F);
     assert_int_equal(outcome.reject, REJECT_NONE);
     assert_int_equal(outcome.reading.humidity, 51);
+}
+
+static void escapes_in_names_and_texts_are_understood(void **state)
+{
+    (void)state;
+    struct outcome outcome = read_text(
+        "{\"t\\u0069me\":\"2025-09-14\\u002018:04:51\\u002d0600\",\"channel\":\"\\u0033\","
+        "\"rolling_code\":1,\"humidity\":5,\"t\\u00e9\":1,\"a\\\"b\\\\\":\"\\n\"}");
+    assert_int_equal(outcome.reject, REJECT_NONE);
+    assert_int_equal(outcome.reading.time_ms, 1757894691000);
+    assert_int_equal(outcome.reading.channel, 3);
+    assert_int_equal(outcome.ignored, 2);
+    assert_int_equal(read_with("\"humidity\":5,\"time\":\"\\u00e9\"", UNIT_F).reject,
+                     REJECT_BAD_TIME);
+}
+
+static void a_text_of_escapes_without_end_is_no_time(void **state)
+{
+    char text[2048];
+    (void)state;
+    size_t length = (size_t)snprintf(text, sizeof text, "\"humidity\":5,\"time\":\"");
+    for (int i = 0; i < 70; i++)
+        length += (size_t)snprintf(text + length, sizeof text - length, "\\u0031");
+    snprintf(text + length, sizeof text - length, "\"");
+    char whole[2200];
+    snprintf(whole, sizeof whole, "{\"channel\":1,\"rolling_code\":1,%s}", text);
+    assert_int_equal(read_text(whole).reject, REJECT_BAD_TIME);
+}
+
+static void the_rows_that_are_given_out_are_read(void **state)
+{
+    (void)state;
+    struct outcome outcome =
+        read_in("{\"sensor_timestamp\":\"2025-09-15 00:04:51\",\"channel\":5,\"rawTemp\":1186,"
+                "\"humidity\":47,\"signalStrength\":-63,\"batteryLow\":true,\"id\":9}",
+                UNIT_F, "America/Denver");
+    const struct reading expected = {.time_ms = 1757894691000,
+                                     .channel = 5,
+                                     .rolling_code = 9,
+                                     .scale = SCALE_TENTHS_C,
+                                     .raw = 1186,
+                                     .humidity = 47,
+                                     .battery_low = true,
+                                     .signal = 63};
+    assert_reading(&outcome, &expected);
+    outcome = read_with("\"rawTemp\":4095", UNIT_F);
+    assert_int_equal(outcome.reject, REJECT_TEMPERATURE_RANGE);
+}
+
+static void of_names_that_say_the_same_one_counts(void **state)
+{
+    (void)state;
+    struct outcome outcome = read_with("\"humidity\":5,\"battery_ok\":0,\"battery_low\":false,"
+                                       "\"id\":3,\"sensor_timestamp\":\"2025-09-15 00:04:51\","
+                                       "\"time\":\"2025-09-15T00:04:52Z\"",
+                                       UNIT_F);
+    assert_int_equal(outcome.reject, REJECT_NONE);
+    assert_true(outcome.reading.battery_low);
+    assert_int_equal(outcome.reading.rolling_code, 107);
+    assert_int_equal(outcome.reading.time_ms, 1757894692000);
+    assert_int_equal(outcome.ignored, 3);
 }
 
 /* ---- Temperatures ---- */
@@ -392,6 +454,23 @@ static void decimals_are_rounded_as_written(void **state)
             fail_msg("%s was taken for %lld", bad[i], (long long)value);
 }
 
+static void whole_numbers_are_known(void **state)
+{
+    static const char *const whole[] = {"7", "7.0", "0.7e1", "70e-1", "700.00e-2", "-7", "0e-99"};
+    static const char *const not_whole[] = {"7.5",    "7.0001", "7e-1", "1e-999",
+                                            "0.0e1x", "",       "-",    "7.00000000000000000001"};
+    int64_t value;
+    (void)state;
+    for (size_t i = 0; i < sizeof whole / sizeof whole[0]; i++) {
+        assert_true(decimal_whole(view_of(whole[i]), &value));
+        assert_int_equal(value, i < 5 ? 7 : i == 5 ? -7 : 0);
+    }
+    for (size_t i = 0; i < sizeof not_whole / sizeof not_whole[0]; i++)
+        assert_false(decimal_whole(view_of(not_whole[i]), &value));
+    assert_true(decimal_whole(view_of("1e30"), &value));
+    assert_int_equal(value, DECIMAL_LIMIT);
+}
+
 /* Against whole numbers: n / 1000 with one place is n / 100, rounded. */
 static void decimals_agree_with_whole_numbers(void **state)
 {
@@ -418,6 +497,10 @@ int main(void)
         cmocka_unit_test(a_time_without_an_offset_is_in_the_sender_s_zone),
         cmocka_unit_test(unknown_members_are_ignored_and_counted),
         cmocka_unit_test(of_two_members_of_one_name_the_last_counts),
+        cmocka_unit_test(escapes_in_names_and_texts_are_understood),
+        cmocka_unit_test(a_text_of_escapes_without_end_is_no_time),
+        cmocka_unit_test(the_rows_that_are_given_out_are_read),
+        cmocka_unit_test(of_names_that_say_the_same_one_counts),
         cmocka_unit_test(every_unit_keeps_its_tenths),
         cmocka_unit_test(a_temperature_that_was_replaced_counts_as_ignored),
         cmocka_unit_test(each_refusal_has_its_reason),
@@ -426,6 +509,7 @@ int main(void)
         cmocka_unit_test(any_reading_survives_json),
         cmocka_unit_test(decimals_are_rounded_as_written),
         cmocka_unit_test(decimals_agree_with_whole_numbers),
+        cmocka_unit_test(whole_numbers_are_known),
     };
     return cmocka_run_group_tests_name("reading_json", tests, make_zones, free_zones);
 }
