@@ -1,14 +1,12 @@
 /*
- * ingest.h - what one request brought: readings on their way into the store.
- *
- * A dialect turns a body into ingest_reading and ingest_reject calls; they gather and go to the
- * store in batches, so that a body of any shape is held once and its readings a few thousand at a
- * time. One thread.
+ * ingest.h - a request that brings readings: who sends them, the body, the way into the store, and
+ * what is said of it in metrics and log. Shared by all addresses that take readings; they differ in
+ * how a body is read (ingest_batch.h) and in what they answer.
  */
 #ifndef HEARTH_SENSOR_INGEST_H
 #define HEARTH_SENSOR_INGEST_H
 
-#include "handlers/sensor/reading_json.h"
+#include "handlers/sensor/ingest_batch.h"
 #include "handlers/sensor/sensor.h"
 
 struct ingest {
@@ -16,38 +14,21 @@ struct ingest {
     const struct request *request;
     struct auth_identity identity;
     enum sensor_dialect dialect;
-    int64_t now_ms; /* of receipt */
-
-    struct buffer records;      /* struct record */
-    struct buffer rejected;     /* struct rejected_reading, each of one or more side by side */
-    bool rejected_a_moment_ago; /* and nothing was taken since */
-
-    struct append_result total;
-    uint64_t reasons[REJECT_COUNT];
-    uint64_t ignored; /* unknown members */
+    struct buffer body;         /* whole, at most sensor.max_body_bytes */
+    struct ingest_batch batch;  /* of ingest_begin */
+    struct append_result total; /* what the store said */
 };
 
-/* Dialects. The body must live, unchanged by others, until they return. Errors: BAD_BODY (nothing
- * of it was stored), what the store says, NO_MEMORY. */
-HEARTH_MUST_CHECK enum hearth_error ingest_binary(struct ingest *ingest, struct view body);
-HEARTH_MUST_CHECK enum hearth_error ingest_json_document(struct ingest *ingest, struct view body);
-HEARTH_MUST_CHECK enum hearth_error ingest_json_lines(struct ingest *ingest, struct view body);
-/* Several lines of which the first that is not blank is an object by itself? */
-bool ingest_looks_like_lines(struct view body);
-
-/* For the dialects, in the body's order. A reading that is no record is quarantined as `raw`, a
- * part of the body. Rejected neighbours of one reason are kept as one text, with what stands
- * between them, up to what fits one entry of the quarantine: a body of junk takes about the room on
- * the disk that it took on the line. Errors: what the store says, NO_MEMORY. */
-HEARTH_MUST_CHECK enum hearth_error ingest_reading(struct ingest *ingest, struct reading *reading,
-                                                   struct view raw);
-HEARTH_MUST_CHECK enum hearth_error ingest_record(struct ingest *ingest,
-                                                  const struct record *record);
-HEARTH_MUST_CHECK enum hearth_error ingest_reject(struct ingest *ingest, enum record_reject reason,
-                                                  struct view raw);
-/* The last batch. */
+/* `ingest->identity` is filled already. Reads the body; the time of receipt is after it. Call
+ * ingest_end whatever comes back. Errors: those of ingest_body_read. */
+HEARTH_MUST_CHECK enum hearth_error ingest_begin(struct ingest *ingest, const struct sensor *sensor,
+                                                 const struct request *request);
+/* The dialect is known: makes the batch. */
+void ingest_choose(struct ingest *ingest, enum sensor_dialect dialect);
+/* The last batch; then all is durable. Errors: what the store says, UNAVAILABLE when it took too
+ * long. */
 HEARTH_MUST_CHECK enum hearth_error ingest_finish(struct ingest *ingest);
-/* Before 2000, or further ahead of receipt than sensor.future_tolerance_s. */
-bool ingest_is_suspect(const struct ingest *ingest, int64_t time_ms);
+/* Counts, logs and frees. */
+void ingest_end(struct ingest *ingest);
 
 #endif

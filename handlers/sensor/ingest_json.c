@@ -1,40 +1,21 @@
 /*
  * ingest_json.c - readings as JSON: one object, an array of them, or one a line (NDJSON).
  *
- * The text goes through json-c one value at a time, so that a large array is never a tree in
- * memory. A scan finds where a value ends, and goes before json-c: what is larger
- * than a reading may be (LIMIT_READING_BYTES and the like) is quarantined without being parsed.
+ * A scan finds where a value ends and what it holds; what is larger than a reading may be
+ * (LIMIT_READING_BYTES and the like) is quarantined without being looked at further.
  *
  * A document that is not JSON is refused, and nothing of it is stored: an array is therefore read
  * twice, once to see that it ends well. Of lines, each stands for itself: a bad one is quarantined.
  */
-#include "handlers/sensor/ingest.h"
+#include "handlers/sensor/ingest_batch.h"
 #include "handlers/sensor/ingest_json_scan.h"
+#include "handlers/sensor/reading_json.h"
 #include "hearth/limits.h"
 
-/* ---- JSON text ---- */
-
-static struct json_tokener *new_tokener(const struct ingest *ingest)
-{
-    /* One more than allowed: is_too_large judges, and json-c takes a scalar for a level. */
-    struct json_tokener *tokener = json_tokener_new_ex(ingest->sensor->max_json_depth + 1);
-    if (tokener)
-        json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_ALLOW_TRAILING_CHARS |
-                                            JSON_TOKENER_VALIDATE_UTF8);
-    return tokener;
-}
-
-static bool is_too_large(const struct ingest *ingest, const struct json_extent *extent)
+static bool is_too_large(const struct ingest_batch *batch, const struct json_extent *extent)
 {
     return extent->bytes > LIMIT_READING_BYTES || extent->members > LIMIT_READING_MEMBERS ||
-           extent->depth > (size_t)ingest->sensor->max_json_depth;
-}
-
-/* Of a text that is one object. */
-static struct json_object *parse(struct json_tokener *tokener, struct view text)
-{
-    json_tokener_reset(tokener);
-    return json_tokener_parse_ex(tokener, text.data, (int)text.length);
+           extent->depth > (size_t)batch->options.max_json_depth;
 }
 
 /* The whole text is one value, but for space behind it. */
@@ -49,59 +30,34 @@ static bool scan_whole(struct view text, struct json_extent *extent)
 
 /* ---- Readings ---- */
 
-static enum hearth_error add_object(struct ingest *ingest, struct json_object *object,
-                                    struct view raw)
+typedef enum hearth_error element_fn(struct ingest_batch *batch, const struct json_extent *extent,
+                                     struct view text, struct view raw);
+
+/* `text` begins with the value that was scanned; `raw` is what it came in. */
+static enum hearth_error add_element(struct ingest_batch *batch, const struct json_extent *extent,
+                                     struct view text, struct view raw)
 {
     struct reading reading;
-    const struct reading_json_options options = {
-        .unit = ingest->identity.unit,
-        .time_zone = view_of(ingest->identity.time_zone),
-        .zones = ingest->sensor->zones,
-        .now_ms = ingest->now_ms,
-    };
-    struct error_record *error = ingest->request->error;
+    struct error_record *error = batch->options.error;
+    if (is_too_large(batch, extent))
+        return ingest_batch_reject(batch, REJECT_TOO_LARGE, raw);
     enum record_reject reject =
-        reading_from_json(object, &options, &reading, &ingest->ignored, error);
+        reading_from_json(text, &batch->options.reading, &reading, &batch->ignored, error);
     if (reject && error->code)
         return error->code == HEARTH_NO_MEMORY ? HEARTH_NO_MEMORY : HEARTH_UNAVAILABLE;
     if (reject)
-        return ingest_reject(ingest, reject, raw);
-    return ingest_reading(ingest, &reading, raw);
-}
-
-typedef enum hearth_error element_fn(struct ingest *ingest, struct json_tokener *tokener,
-                                     const struct json_extent *extent, struct view raw);
-
-/* `raw` begins with the value that was scanned. */
-static enum hearth_error add_element(struct ingest *ingest, struct json_tokener *tokener,
-                                     const struct json_extent *extent, struct view raw)
-{
-    if (is_too_large(ingest, extent))
-        return ingest_reject(ingest, REJECT_TOO_LARGE, raw);
-    if (raw.data[0] != '{')
-        return ingest_reject(ingest, REJECT_WRONG_TYPE, raw);
-    if (extent->members == 0) /* not worth a tree */
-        return ingest_reject(ingest, REJECT_MISSING_MEMBER, raw);
-    struct json_object *object = parse(tokener, view_slice(raw, 0, extent->bytes));
-    /* The text is whole, so that only memory can have kept json-c from its end. */
-    if (!object && json_tokener_get_error(tokener) == json_tokener_continue)
-        return HEARTH_NO_MEMORY;
-    if (!object)
-        return ingest_reject(ingest, REJECT_NOT_JSON, raw);
-    enum hearth_error error = add_object(ingest, object, raw);
-    json_object_put(object);
-    return error;
+        return ingest_batch_reject(batch, reject, raw);
+    return ingest_batch_reading(batch, &reading, raw);
 }
 
 /* ---- Lines ---- */
 
-static enum hearth_error add_line(struct ingest *ingest, struct json_tokener *tokener,
-                                  struct view line)
+enum hearth_error ingest_json_line(struct ingest_batch *batch, struct view line, struct view raw)
 {
     struct json_extent extent;
     if (!scan_whole(line, &extent))
-        return ingest_reject(ingest, REJECT_NOT_JSON, line);
-    return add_element(ingest, tokener, &extent, line);
+        return ingest_batch_reject(batch, REJECT_NOT_JSON, raw);
+    return add_element(batch, &extent, line, raw);
 }
 
 /* The next line that is not blank, without the space around it; false at the end. */
@@ -126,27 +82,24 @@ bool ingest_looks_like_lines(struct view body)
            scan_whole(first, &extent);
 }
 
-enum hearth_error ingest_json_lines(struct ingest *ingest, struct view body)
+enum hearth_error ingest_json_lines(struct ingest_batch *batch, struct view body)
 {
     struct view line;
     enum hearth_error error = HEARTH_OK;
-    struct json_tokener *tokener = new_tokener(ingest);
-    if (!tokener)
-        return HEARTH_NO_MEMORY;
     while (!error && next_line(&body, &line))
-        error = add_line(ingest, tokener, line);
-    json_tokener_free(tokener);
+        error = ingest_json_line(batch, line, line);
     return error;
 }
 
 /* ---- Documents ---- */
 
-static enum hearth_error ignore_element(struct ingest *ingest, struct json_tokener *tokener,
-                                        const struct json_extent *extent, struct view raw)
+static enum hearth_error ignore_element(struct ingest_batch *batch,
+                                        const struct json_extent *extent, struct view text,
+                                        struct view raw)
 {
-    (void)ingest;
-    (void)tokener;
+    (void)batch;
     (void)extent;
+    (void)text;
     (void)raw;
     return HEARTH_OK;
 }
@@ -160,8 +113,8 @@ static bool take_byte(struct view *text, char byte)
     return true;
 }
 
-static enum hearth_error take_element(struct ingest *ingest, struct json_tokener *tokener,
-                                      struct view *text, element_fn *element)
+static enum hearth_error take_element(struct ingest_batch *batch, struct view *text,
+                                      element_fn *element)
 {
     struct json_extent extent;
     ingest_json_skip_space(text);
@@ -169,18 +122,18 @@ static enum hearth_error take_element(struct ingest *ingest, struct json_tokener
         return HEARTH_BAD_BODY;
     struct view raw = view_slice(*text, 0, extent.bytes);
     *text = view_skip(*text, extent.bytes);
-    return element(ingest, tokener, &extent, raw);
+    return element(batch, &extent, raw, raw);
 }
 
 /* BAD_BODY without a word when the array is not JSON. */
-static enum hearth_error each_element(struct ingest *ingest, struct json_tokener *tokener,
-                                      struct view text, element_fn *element)
+static enum hearth_error each_element(struct ingest_batch *batch, struct view text,
+                                      element_fn *element)
 {
     if (!take_byte(&text, '['))
         return HEARTH_BAD_BODY;
     bool ended = take_byte(&text, ']');
     while (!ended) {
-        enum hearth_error error = take_element(ingest, tokener, &text, element);
+        enum hearth_error error = take_element(batch, &text, element);
         if (error)
             return error;
         ended = take_byte(&text, ']');
@@ -191,30 +144,23 @@ static enum hearth_error each_element(struct ingest *ingest, struct json_tokener
     return text.length == 0 ? HEARTH_OK : HEARTH_BAD_BODY;
 }
 
-static enum hearth_error add_document(struct ingest *ingest, struct json_tokener *tokener,
-                                      struct view body)
+static enum hearth_error add_document(struct ingest_batch *batch, struct view body)
 {
     struct json_extent extent;
     if (body.length > 0 && body.data[0] == '[') {
-        enum hearth_error error = each_element(ingest, tokener, body, ignore_element);
-        return error ? error : each_element(ingest, tokener, body, add_element);
+        enum hearth_error error = each_element(batch, body, ignore_element);
+        return error ? error : each_element(batch, body, add_element);
     }
-    return scan_whole(body, &extent) ? add_element(ingest, tokener, &extent, body)
-                                     : HEARTH_BAD_BODY;
+    return scan_whole(body, &extent) ? add_element(batch, &extent, body, body) : HEARTH_BAD_BODY;
 }
 
-enum hearth_error ingest_json_document(struct ingest *ingest, struct view body)
+enum hearth_error ingest_json_document(struct ingest_batch *batch, struct view body)
 {
-    struct json_tokener *tokener = new_tokener(ingest);
-    if (!tokener)
-        return HEARTH_NO_MEMORY;
     ingest_json_skip_space(&body);
-    enum hearth_error error = add_document(ingest, tokener, body);
-    json_tokener_free(tokener);
+    enum hearth_error error = add_document(batch, body);
     if (error == HEARTH_BAD_BODY)
-        return request_fail(
-            ingest->request, HEARTH_BAD_BODY,
-            "the body is not JSON; nothing was stored. Readings one a line are sent "
-            "as application/x-ndjson");
+        return error_set(batch->options.error, HEARTH_BAD_BODY,
+                         "the body is not JSON; nothing was stored. Readings one a line are sent "
+                         "as application/x-ndjson");
     return error;
 }

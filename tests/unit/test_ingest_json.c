@@ -286,8 +286,11 @@ static void a_body_in_another_coding_is_415(void **state)
 {
     (void)state;
     assert_int_equal(sensor_app_request(&test, "PUT", "/data", test.writer,
-                                        "Content-Encoding: gzip\n", VIEW("\x1f\x8b")),
+                                        "Content-Encoding: br\n", VIEW("\x1f\x8b")),
                      415);
+    assert_int_equal(sensor_app_request(&test, "PUT", "/data", test.writer,
+                                        "Content-Encoding: gzip\n", VIEW("\x1f\x8b")),
+                     400);
     assert_int_equal(sensor_app_request(&test, "PUT", "/data", test.writer,
                                         "Content-Encoding: identity\n", VIEW(READING)),
                      200);
