@@ -98,11 +98,13 @@ const char *import_columns_ignored(const struct import *import);
 
 /* ---- Going on with an import that was broken off ----
  *
- * Feed the beginning of the file until import_can_seek (a CSV has its header; the other formats can
- * at once), seek to the position of the last batch that was stored, and feed from there. */
+ * Seek to the position of the last batch that was stored; then feed the beginning of the file until
+ * import_can_seek (a CSV needs its header, of the rest nothing is read; the other formats can at
+ * once), and then from that position on. */
 
 bool import_can_seek(const struct import *import);
-/* `position`: of a batch of the same file. Only before a batch was given. */
+/* `position`: of a batch of the same file. Before the first feed; once the header is there, also
+ * then, as long as no batch was given. */
 void import_seek(struct import *import, uint64_t position);
 
 #endif
