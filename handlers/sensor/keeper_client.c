@@ -105,8 +105,7 @@ static bool receive_hello(struct keeper_client *client)
                              .msg_iovlen = 1,
                              .msg_control = control.bytes,
                              .msg_controllen = sizeof control.bytes};
-    int64_t deadline_ns =
-        clock_monotonic_ns(client->clock) + (int64_t)CONNECT_PATIENCE_MS * MS_NS;
+    int64_t deadline_ns = clock_monotonic_ns(client->clock) + (int64_t)CONNECT_PATIENCE_MS * MS_NS;
     if (!await(client, POLLIN, deadline_ns))
         return false;
     ssize_t got = recvmsg(client->file, &message, MSG_CMSG_CLOEXEC);
@@ -125,8 +124,8 @@ static enum hearth_error connect_to_keeper(struct keeper_client *client, struct 
     if (client->file >= 0 && receive_hello(client))
         return HEARTH_OK;
     disconnect(client);
-    return error_set_internal(error, HEARTH_UNAVAILABLE, errno, "no keeper answers at %s/keeper.sock",
-                              client->directory);
+    return error_set_internal(error, HEARTH_UNAVAILABLE, errno,
+                              "no keeper answers at %s/keeper.sock", client->directory);
 }
 
 /* The keeper never speaks first: what can be read now is the end. */
@@ -203,7 +202,9 @@ static enum hearth_error ask(struct keeper_client *client, struct load *load, in
     char detail[FRAME_DETAIL_BYTES + 1];
     bool answered = false;
     int64_t left_ms = (deadline_ns - clock_monotonic_ns(client->clock)) / MS_NS;
-    load->request.timeout_ms = left_ms > INT32_MAX ? INT32_MAX : left_ms < 0 ? 0 : (uint32_t)left_ms;
+    load->request.timeout_ms = left_ms > INT32_MAX ? INT32_MAX
+                               : left_ms < 0       ? 0
+                                                   : (uint32_t)left_ms;
     if (deadline_ns < INT64_MAX - (int64_t)GRACE_MS * MS_NS)
         deadline_ns += (int64_t)GRACE_MS * MS_NS;
     for (int attempt = 0; attempt < 2 && !answered; attempt++) {

@@ -41,7 +41,8 @@ void frame_request_format(const struct frame_request *request,
 /* False when it is none, or holds more than a frame may. */
 bool frame_request_parse(const unsigned char bytes[FRAME_REQUEST_BYTES],
                          struct frame_request *request);
-void frame_answer_format(const struct frame_answer *answer, unsigned char bytes[FRAME_ANSWER_BYTES]);
+void frame_answer_format(const struct frame_answer *answer,
+                         unsigned char bytes[FRAME_ANSWER_BYTES]);
 bool frame_answer_parse(const unsigned char bytes[FRAME_ANSWER_BYTES], struct frame_answer *answer);
 
 /* A rejected reading behind `*length` bytes that are there; false when a frame has no room. */

@@ -29,10 +29,8 @@ void keeper_requests_serve(struct keeper_requests *requests, uint32_t number,
                            enum hearth_error outcome);
 
 /* reading_store.seal of a worker. Errors: the keeper's, UNAVAILABLE (there is none), DEADLINE. */
-HEARTH_MUST_CHECK enum hearth_error keeper_requests_seal(struct keeper_requests *requests,
-                                                         struct slots *slots,
-                                                         const struct clock *clock,
-                                                         int64_t deadline_ns,
-                                                         struct error_record *error);
+HEARTH_MUST_CHECK enum hearth_error
+keeper_requests_seal(struct keeper_requests *requests, struct slots *slots,
+                     const struct clock *clock, int64_t deadline_ns, struct error_record *error);
 
 #endif

@@ -32,7 +32,7 @@ enum {
 };
 
 struct peer {
-    int file;            /* -1 = free */
+    int file;             /* -1 = free */
     unsigned char *bytes; /* a frame */
     size_t got, wanted, capacity;
     int64_t since_ns; /* of the frame's first byte, or of the last answer */
@@ -174,8 +174,8 @@ static bool handle_append(struct keeper_server *server, struct peer *peer)
         given = (struct frame_answer){entry.outcome, entry.number, entry.result, 0};
     }
     memory_free(entries);
-    return sound && answer(server, peer, &given,
-                           given.code == HEARTH_OK ? "" : error_title(given.code));
+    return sound &&
+           answer(server, peer, &given, given.code == HEARTH_OK ? "" : error_title(given.code));
 }
 
 /* The answer comes when it is done. */
@@ -230,8 +230,8 @@ static bool is_too_slow(const struct keeper_server *server, const struct peer *p
 {
     if (peer->seals)
         return false;
-    int64_t limit_ms = peer->got > 0 ? server->options.frame_timeout_ms
-                                     : server->options.idle_timeout_ms;
+    int64_t limit_ms =
+        peer->got > 0 ? server->options.frame_timeout_ms : server->options.idle_timeout_ms;
     return now_ns - peer->since_ns > limit_ms * MS_NS;
 }
 
@@ -299,8 +299,7 @@ static bool open_state(struct keeper_server *server)
 {
     char path[64];
     server->state_file = memfd_create("hearth-published", MFD_CLOEXEC);
-    if (server->state_file < 0 ||
-        ftruncate(server->state_file, (off_t)sizeof *server->state) != 0)
+    if (server->state_file < 0 || ftruncate(server->state_file, (off_t)sizeof *server->state) != 0)
         return false;
     snprintf(path, sizeof path, "/proc/self/fd/%d", server->state_file);
     server->state_for_peers = open(path, O_RDONLY | O_CLOEXEC);

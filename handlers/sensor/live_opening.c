@@ -1,8 +1,8 @@
 /*
  * live_opening.c - opening a live store: every slot of every file is looked at once.
  *
- * First comes the manifest. A live file whose rows stand in it is sealed and no longer counts; it is
- * removed at the end, when what counts instead is published.
+ * First comes the manifest. A live file whose rows stand in it is sealed and no longer counts; it
+ * is removed at the end, when what counts instead is published.
  *
  * Only the file with the highest number can hold what was never synced, since the next one is made
  * only when the one before is synced to its end. How far it is synced may be known from what a
@@ -79,9 +79,9 @@ static enum hearth_error read_manifest(struct opening *opening)
 {
     struct live_store *store = opening->store;
     struct live_names *names = &opening->names;
-    enum hearth_error code = manifest_writer_open(
-        &store->manifest, store->files, store->options.directory, store->state.id, live_stands,
-        take_row, opening, opening->error);
+    enum hearth_error code =
+        manifest_writer_open(&store->manifest, store->files, store->options.directory,
+                             store->state.id, live_stands, take_row, opening, opening->error);
     if (code != HEARTH_OK)
         return code;
     sealed_index_settle(&store->sealed);
@@ -232,6 +232,8 @@ static enum hearth_error follow_poisoning(struct opening *opening)
     name.trusted_bytes = opening->past.state.synced_bytes;
     live_path(store->options.directory, &name, to);
     live_directory_path(store->options.directory, directory);
+    opening->past.state.file_generation |= 1; /* readers wait until the opening is over */
+    live_publish(store->published, &opening->past.state);
     enum hearth_error code = name.trusted_bytes == 0
                                  ? file_remove(store->files, from, opening->error)
                                  : file_rename(store->files, from, to, opening->error);

@@ -20,9 +20,9 @@
 struct live_state {
     uint64_t sequence;     /* of the file written to */
     uint64_t synced_bytes; /* of it: readers stop here */
-    /* The same files give the same number, also after a restart; every commit raises it, and so does
-     * every seal: the number of the file written to, less one, times 2^32, plus its slots up to what
-     * is synced, plus how many live files were sealed. */
+    /* The same files give the same number, also after a restart; every commit raises it, and so
+     * does every seal: the number of the file written to, less one, times 2^32, plus its slots up
+     * to what is synced, plus how many live files were sealed. */
     uint64_t generation;
     uint64_t slots; /* of all live files, up to what is synced, and of those that were sealed */
     /* Rises when a file is made, renamed or removed; odd while one is being renamed or removed. */

@@ -1,6 +1,6 @@
 /*
- * live_records.c - the live files that are there, and which readings stand in them. Records are read
- * with pread, a block at a time: a mapping would end the keeper when a disk fails under it.
+ * live_records.c - the live files that are there, and which readings stand in them. Records are
+ * read with pread, a block at a time: a mapping would end the keeper when a disk fails under it.
  */
 #include "handlers/sensor/live_records.h"
 

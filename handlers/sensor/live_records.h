@@ -1,8 +1,8 @@
 /*
  * live_records.h - the live files that are there, and which readings stand in them.
  *
- * Each file is a run with a table of identities of its own, whose numbers are the file's slots: when
- * a file is sealed, its run is dropped, and nothing else changes. One thread at a time.
+ * Each file is a run with a table of identities of its own, whose numbers are the file's slots:
+ * when a file is sealed, its run is dropped, and nothing else changes. One thread at a time.
  */
 #ifndef HEARTH_SENSOR_LIVE_RECORDS_H
 #define HEARTH_SENSOR_LIVE_RECORDS_H
@@ -22,7 +22,7 @@ struct live_run {
 
 struct live_records {
     struct file_operations *files;
-    const char *store; /* must outlive it */
+    const char *store;      /* must outlive it */
     struct live_run **runs; /* ascending by number */
     size_t count, capacity;
     uint64_t slots; /* of all */

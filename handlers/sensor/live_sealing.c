@@ -1,9 +1,9 @@
 /*
  * live_sealing.c - the live store's side of sealing.
  *
- * When the rows of a file stand, its run goes and its sealed files enter the list, in one step under
- * the lock: a reading is known before, after, and never counted twice. The file itself is removed in
- * another step, when readers had the chance to learn of the rows.
+ * When the rows of a file stand, its run goes and its sealed files enter the list, in one step
+ * under the lock: a reading is known before, after, and never counted twice. The file itself is
+ * removed in another step, when readers had the chance to learn of the rows.
  */
 #include "handlers/sensor/live_sealing.h"
 
@@ -104,9 +104,8 @@ enum hearth_error live_store_reserve_sealed(struct live_store *store, size_t cou
     pthread_mutex_lock(&store->lock);
     enum hearth_error code = sealed_index_reserve(&store->sealed, count);
     pthread_mutex_unlock(&store->lock);
-    return code == HEARTH_OK
-               ? code
-               : error_set_internal(error, code, 0, "no memory for the sealed files");
+    return code == HEARTH_OK ? code
+                             : error_set_internal(error, code, 0, "no memory for the sealed files");
 }
 
 enum hearth_error live_store_copy_sealed(struct live_store *store, struct sealed_index *sealed,
@@ -118,9 +117,8 @@ enum hearth_error live_store_copy_sealed(struct live_store *store, struct sealed
         sealed_index_add(sealed, &store->sealed.entries[i].file);
     sealed_index_settle(sealed);
     pthread_mutex_unlock(&store->lock);
-    return code == HEARTH_OK
-               ? code
-               : error_set_internal(error, code, 0, "no memory for the sealed files");
+    return code == HEARTH_OK ? code
+                             : error_set_internal(error, code, 0, "no memory for the sealed files");
 }
 
 void live_store_take_sealed(struct live_store *store, const struct live_finished *finished,

@@ -17,19 +17,18 @@ struct live_finished {
 
 /* The finished file with the lowest number; false when there is none. */
 bool live_store_oldest_finished(struct live_store *store, struct live_finished *finished);
-/* Finishes the file that is written to, unless it is empty: the next one is made. Errors: DISK_FULL,
- * IO and the like, UNAVAILABLE. */
+/* Finishes the file that is written to, unless it is empty: the next one is made. Errors:
+ * DISK_FULL, IO and the like, UNAVAILABLE. */
 HEARTH_MUST_CHECK enum hearth_error live_store_finish(struct live_store *store,
                                                       struct error_record *error);
 /* Puts into the quarantine what is bad in it and not there already. Errors: DISK_FULL, IO and the
  * like. */
-HEARTH_MUST_CHECK enum hearth_error live_store_quarantine_slots(struct live_store *store,
-                                                                const struct live_finished *finished,
-                                                                struct error_record *error);
+HEARTH_MUST_CHECK enum hearth_error
+live_store_quarantine_slots(struct live_store *store, const struct live_finished *finished,
+                            struct error_record *error);
 /* Room for so many sealed files, so that taking them cannot fail. Errors: NO_MEMORY. */
-HEARTH_MUST_CHECK enum hearth_error live_store_reserve_sealed(struct live_store *store,
-                                                              size_t count,
-                                                              struct error_record *error);
+HEARTH_MUST_CHECK enum hearth_error
+live_store_reserve_sealed(struct live_store *store, size_t count, struct error_record *error);
 /* The rows of the file stand (or it has none): its readings are asked of the sealed files from here
  * on, and it is no longer known as live. Publishes. */
 void live_store_take_sealed(struct live_store *store, const struct live_finished *finished,

@@ -7,8 +7,9 @@
  * After a failed sync the kernel may hold rows as clean that never reached the disk, and a second
  * sync would say yes to nothing. So the file is never synced again: the next append writes all rows
  * that count and the new ones to a file beside it, syncs that and gives it the name. The same when
- * the store is opened and a live file stands whose rows do: whoever wrote them may have died between
- * the failed sync and its answer. A manifest of a year is some hundred rows, so that costs nothing.
+ * the store is opened and a live file stands whose rows do: whoever wrote them may have died
+ * between the failed sync and its answer. A manifest of a year is some hundred rows, so that costs
+ * nothing.
  */
 #include "handlers/sensor/manifest_write.h"
 
@@ -117,11 +118,11 @@ static enum hearth_error cut_tail(struct manifest_writer *writer, manifest_live_
     return code;
 }
 
-enum hearth_error
-manifest_writer_open(struct manifest_writer *writer, struct file_operations *files,
-                     const char *store, const unsigned char store_id[MANIFEST_STORE_ID_BYTES],
-                     manifest_live_fn *live_stands, manifest_visit_fn *visit, void *context,
-                     struct error_record *error)
+enum hearth_error manifest_writer_open(struct manifest_writer *writer,
+                                       struct file_operations *files, const char *store,
+                                       const unsigned char store_id[MANIFEST_STORE_ID_BYTES],
+                                       manifest_live_fn *live_stands, manifest_visit_fn *visit,
+                                       void *context, struct error_record *error)
 {
     char path[PATH_BYTES];
     uint64_t left_bytes = 0;
@@ -145,8 +146,7 @@ static enum hearth_error write_beside(struct manifest_writer *writer, const char
                                       struct error_record *error)
 {
     size_t written;
-    int file =
-        file_open(writer->files, beside, O_RDWR | O_CREAT | O_TRUNC, 0640, error);
+    int file = file_open(writer->files, beside, O_RDWR | O_CREAT | O_TRUNC, 0640, error);
     if (file < 0)
         return error_from_errno(errno);
     enum hearth_error code =
@@ -168,8 +168,7 @@ static enum hearth_error read_rows(struct manifest_writer *writer, const char *p
     int file = file_open(writer->files, path, O_RDONLY, 0, error);
     if (file < 0)
         return error_from_errno(errno);
-    enum hearth_error code =
-        file_read_all(writer->files, file, path, text, length, 0, &got, error);
+    enum hearth_error code = file_read_all(writer->files, file, path, text, length, 0, &got, error);
     file_close(writer->files, file);
     if (code == HEARTH_OK && got < length)
         code = error_set_internal(error, HEARTH_CORRUPT, 0, "%s became shorter", path);
@@ -261,8 +260,8 @@ static enum hearth_error append_rows(struct manifest_writer *writer, int32_t yea
     if (code == HEARTH_OK && end == 0)
         code = sync_names(writer, error); /* it may be new */
     if (code == HEARTH_OK) {
-        code = file_write_all(writer->files, file, path, rows.data, rows.length, end, &written,
-                              error);
+        code =
+            file_write_all(writer->files, file, path, rows.data, rows.length, end, &written, error);
         /* With a full disk alone the file is good, once it is cut back. */
         writer->poisoned =
             code != HEARTH_OK && (code != HEARTH_DISK_FULL ||
@@ -290,9 +289,9 @@ enum hearth_error manifest_writer_append(struct manifest_writer *writer, int32_t
     if (!text)
         return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for the manifest");
     struct view rows = view_from(text, length);
-    enum hearth_error code =
-        writer->poisoned ? replace_file(writer, position.year, position.bytes, rows, error)
-                         : append_rows(writer, position.year, position.bytes, rows, error);
+    enum hearth_error code = writer->poisoned
+                                 ? replace_file(writer, position.year, position.bytes, rows, error)
+                                 : append_rows(writer, position.year, position.bytes, rows, error);
     memory_free(text);
     if (code != HEARTH_OK)
         return code;

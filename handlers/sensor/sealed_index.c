@@ -1,8 +1,8 @@
 /*
  * sealed_index.c - have we got this reading in a sealed file?
  *
- * A block is a stretch of a file and, unless it reaches the end, the first record behind it, so that
- * it answers for every place from its first record to that one. Small files are one block. The
+ * A block is a stretch of a file and, unless it reaches the end, the first record behind it, so
+ * that it answers for every place from its first record to that one. Small files are one block. The
  * place in a block is found by galloping from the last one: steps that double, then a binary
  * search.
  *
@@ -114,7 +114,8 @@ static int open_sealed(struct sealed_index *index, const struct sealed_file *fil
         return -1;
     enum hearth_error code = file_status_of(index->files, opened, path, &status, error);
     if (code == HEARTH_OK && status.size_bytes != (uint64_t)file->records * RECORD_BYTES)
-        code = error_set_internal(error, HEARTH_CORRUPT, 0, "%s has another size than it had", path);
+        code =
+            error_set_internal(error, HEARTH_CORRUPT, 0, "%s has another size than it had", path);
     if (code == HEARTH_OK)
         return opened;
     file_close(index->files, opened);

@@ -43,8 +43,8 @@ static void make_metrics(struct sealer_metrics *made, struct metrics *metrics)
     *made = (struct sealer_metrics){.metrics = metrics};
     if (!metrics)
         return;
-    made->files = metrics_counter(metrics, "hearth_sensor_sealed_files_total",
-                                  "Sealed files written.", "");
+    made->files =
+        metrics_counter(metrics, "hearth_sensor_sealed_files_total", "Sealed files written.", "");
     made->readings = metrics_counter(metrics, "hearth_sensor_sealed_readings_total",
                                      "Readings moved from live files to sealed ones.", "");
     made->seconds = metrics_histogram(metrics, "hearth_sensor_seal_seconds",
@@ -143,10 +143,9 @@ static enum hearth_error append_rows(struct sealer *sealer, const struct sealing
 static enum hearth_error prepare(struct sealer *sealer, struct sealing *sealing,
                                  const struct live_finished *finished, struct error_record *error)
 {
-    enum hearth_error code =
-        sealing_read(sealing, live_store_files(sealer->store),
-                     live_store_options(sealer->store)->directory, &finished->name, finished->slots,
-                     error);
+    enum hearth_error code = sealing_read(sealing, live_store_files(sealer->store),
+                                          live_store_options(sealer->store)->directory,
+                                          &finished->name, finished->slots, error);
     if (code == HEARTH_OK && sealing->bad_slots > 0)
         code = live_store_quarantine_slots(sealer->store, finished, error);
     if (code == HEARTH_OK)

@@ -200,7 +200,7 @@ static enum hearth_error write_part(struct sealing *sealing, struct manifest_par
 
 /* STORE/sealed/2025 or STORE/suspect */
 static void directory_of(const struct sealing *sealing, const struct sealed_file *file,
-                           char path[PATH_BYTES])
+                         char path[PATH_BYTES])
 {
     char name[SEALED_NAME_BYTES];
     sealed_name_format(file, name);

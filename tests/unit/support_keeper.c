@@ -26,6 +26,12 @@ static const struct config_row rows[] = {
      .maximum = 1 << 30,
      .initial = "8388608",
      .text = "A live file is finished above this."},
+    {.key = "sensor.stale_after_s",
+     .type = CONFIG_INTEGER,
+     .minimum = 1,
+     .maximum = 1 << 30,
+     .initial = "7200",
+     .text = "How long a value holds."},
 };
 
 struct keeper_thread {
@@ -43,7 +49,7 @@ void *shared_memory(size_t bytes)
 
 static void load_config(struct keeper_case *test, int64_t live_bytes)
 {
-    const struct config_rows tables[] = {config_program_rows, {rows, 2}};
+    const struct config_rows tables[] = {config_program_rows, {rows, sizeof rows / sizeof rows[0]}};
     struct config_problems problems = {0};
     char path[1024], text[2048];
     snprintf(path, sizeof path, "%s/hearth.conf", test->live.directory);

@@ -26,6 +26,7 @@ void live_case_init(struct live_case *test)
     fault_files_init(&test->faults);
     snprintf(test->options.directory, sizeof test->options.directory, "%s/store", test->directory);
     test->options.live_bytes = 8u << 20;
+    test->options.seals_by_hand = true;
     test->options.clock = &test->clock.clock;
 }
 

@@ -19,7 +19,7 @@ struct live_case {
     struct live_store_options options; /* with the clock; files and metrics are the system's */
 };
 
-/* A live file is finished above 8 MB, until the test says otherwise. */
+/* A live file is finished above 8 MB and sealed by hand, until the test says otherwise. */
 void live_case_init(struct live_case *test);
 void live_case_clean(struct live_case *test);
 /* Opens it, failing the test when that fails. */

@@ -1,258 +1,177 @@
 /*
- * support_sealed.c - a store made by hand.
+ * support_sealed.c - what the tests of sealing share.
  */
 #include "support_sealed.h"
 
-#include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "handlers/sensor/live_directory.h"
 #include "handlers/sensor/record.h"
+#include "handlers/sensor/store_id.h"
 
-enum { DAY_MS = 86400000 };
+enum { PATH_SIZE = 4096, DAY_MS = 86400000 };
 
-/* ---- Files ---- */
-
-void sealed_case_path(const struct sealed_case *test, const char *name, char path[1200])
+static enum hearth_error keep_row(void *context, const struct manifest_row *row)
 {
-    snprintf(path, 1200, "%s/%s", test->store, name);
+    struct sealed_list *list = context;
+    list->rows = realloc(list->rows, (list->count + 1) * sizeof *list->rows);
+    assert_non_null(list->rows);
+    list->rows[list->count++] = *row;
+    return HEARTH_OK;
 }
 
-static void make_directory(const struct sealed_case *test, const char *name)
+void sealed_list_read(const struct live_case *test, struct sealed_list *list)
 {
-    char path[1200];
-    sealed_case_path(test, name, path);
-    (void)mkdir(path, 0750);
+    unsigned char id[STORE_ID_BYTES];
+    struct manifest_position position = {0};
+    struct error_record error = {0};
+    *list = (struct sealed_list){0};
+    assert_int_equal(store_id_open(&file_system, test->options.directory, NULL, id, &error),
+                     HEARTH_OK);
+    enum hearth_error code = manifest_read(&file_system, test->options.directory, id, &position,
+                                           NULL, keep_row, list, NULL, &error);
+    if (code != HEARTH_OK)
+        fail_msg("manifest: %s %s", error_name(code), error.detail);
 }
 
-static void write_at_end(const struct sealed_case *test, const char *name, const char *mode,
-                         const void *bytes, size_t size)
+void sealed_list_clean(struct sealed_list *list)
 {
-    char path[1200];
-    sealed_case_path(test, name, path);
-    FILE *file = fopen(path, mode);
-    assert_non_null(file);
-    assert_true(size == 0 || fwrite(bytes, size, 1, file) == 1);
-    assert_int_equal(fclose(file), 0);
+    free(list->rows);
+    *list = (struct sealed_list){0};
 }
 
-void sealed_case_write(const struct sealed_case *test, const char *name, const void *bytes,
-                       size_t size)
+const struct manifest_row *sealed_list_find(const struct sealed_list *list, const char *name)
 {
-    write_at_end(test, name, "wb", bytes, size);
+    char text[SEALED_NAME_BYTES];
+    for (size_t i = 0; i < list->count; i++) {
+        sealed_name_format(&list->rows[i].file, text);
+        if (strcmp(text, name) == 0)
+            return &list->rows[i];
+    }
+    return NULL;
 }
 
-char *sealed_case_read(const struct sealed_case *test, const char *name, size_t *size)
+static unsigned char *read_whole(const char *path, size_t *size)
 {
-    char path[1200];
-    struct stat status;
-    sealed_case_path(test, name, path);
     FILE *file = fopen(path, "rb");
     if (!file)
-        return NULL;
-    assert_int_equal(fstat(fileno(file), &status), 0);
-    char *bytes = calloc((size_t)status.st_size + 1, 1);
-    *size = fread(bytes, 1, (size_t)status.st_size, file);
+        fail_msg("%s is missing", path);
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    *size = (size_t)ftell(file);
+    rewind(file);
+    unsigned char *bytes = calloc(*size + 1, 1);
+    assert_int_equal(fread(bytes, 1, *size, file), *size);
     fclose(file);
     return bytes;
 }
 
-void sealed_case_remove(const struct sealed_case *test, const char *name)
+struct record *sealed_file_records(const struct live_case *test, const struct sealed_file *file,
+                                   size_t *count)
 {
-    char path[1200];
-    sealed_case_path(test, name, path);
-    assert_int_equal(unlink(path), 0);
-}
-
-/* ---- The store ---- */
-
-void sealed_case_init(struct sealed_case *test)
-{
-    static const char *const directories[] = {"", "live", "sealed", "suspect", "manifest"};
-    memset(test, 0, sizeof *test);
-    assert_int_equal(log_configure(&(struct log_options){.level = LOG_LEVEL_OFF}), HEARTH_OK);
-    test->directory = test_directory_make();
-    snprintf(test->store, sizeof test->store, "%s/store", test->directory);
-    for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++)
-        make_directory(test, directories[i]);
-    char text[34];
-    for (size_t i = 0; i < sizeof test->id; i++) {
-        test->id[i] = (unsigned char)(i * 17);
-        snprintf(text + 2 * i, 3, "%02x", test->id[i]);
-    }
-    text[32] = '\n';
-    sealed_case_write(test, "store.id", text, 33);
-    EVP_Digest(text, 32, test->position.hash, NULL, EVP_sha256(), NULL);
-    sealed_case_write(test, "live/00000001.bin", "", 0);
-    test->state = (struct live_state){.sequence = 1, .newest_ms = -1, .file_generation = 2};
-    sealed_case_publish(test);
-}
-
-void sealed_case_clean(struct sealed_case *test)
-{
-    test_directory_remove(test->directory);
-}
-
-void sealed_case_publish(struct sealed_case *test)
-{
-    test->state.manifest_year = test->position.year;
-    test->state.manifest_bytes = test->position.bytes;
-    test->state.generation++;
-    live_publish(&test->published, &test->state);
-}
-
-static void live_name(uint64_t sequence, char name[64])
-{
-    snprintf(name, 64, "live/%08" PRIu64 ".bin", sequence);
-}
-
-void sealed_case_append(struct sealed_case *test, const struct record *records, size_t count)
-{
-    char name[64];
-    live_name(test->state.sequence, name);
-    write_at_end(test, name, "ab", records, count * sizeof *records);
-    test->state.synced_bytes += count * sizeof *records;
-    test->state.readings += count;
-    sealed_case_publish(test);
-}
-
-/* As a keeper does it: the names change while the generation is odd. */
-static void begin_change(struct sealed_case *test)
-{
-    test->state.file_generation++;
-    live_publish(&test->published, &test->state);
-}
-
-static void end_change(struct sealed_case *test)
-{
-    test->state.file_generation++;
-    sealed_case_publish(test);
-}
-
-void sealed_case_next(struct sealed_case *test)
-{
-    char name[64];
-    begin_change(test);
-    live_name(test->state.sequence + 1, name);
-    sealed_case_write(test, name, "", 0);
-    test->state.sequence++;
-    test->state.synced_bytes = 0;
-    end_change(test);
-}
-
-/* ---- Sealing ---- */
-
-void sealed_case_row(struct sealed_case *test, const struct manifest_row *row, int32_t year)
-{
-    char name[64], text[MANIFEST_ROW_BYTES];
-    struct manifest_row chained = *row;
-    memcpy(chained.previous, test->position.hash, sizeof chained.previous);
-    size_t length = manifest_row_format(&chained, text);
-    EVP_Digest(text, length - 1, test->position.hash, NULL, EVP_sha256(), NULL);
-    snprintf(name, sizeof name, "manifest/%04d.ndjson", (int)year);
-    write_at_end(test, name, "ab", text, length);
-    if (year != test->position.year)
-        test->position.bytes = 0;
-    test->position.year = year;
-    test->position.bytes += length;
-}
-
-static int32_t day_of(const struct record *record)
-{
-    return record_time_quality(record) == TIME_SUSPECT ? SEALED_SUSPECT_DAY
-                                                       : (int32_t)(record_time_ms(record) / DAY_MS);
-}
-
-static int compare_parts(const void *left, const void *right)
-{
-    int32_t a = day_of(left), b = day_of(right);
-    return a != b ? (a > b) - (a < b) : memcmp(left, right, RECORD_BYTES);
-}
-
-static size_t part_end(const struct record *records, size_t count, size_t from)
-{
-    size_t end = from + 1;
-    while (end < count && day_of(&records[end]) == day_of(&records[from]))
-        end++;
-    return end;
-}
-
-static void write_part(struct sealed_case *test, const struct sealed_file *file,
-                       const struct record *records, unsigned char sha256[MANIFEST_HASH_BYTES])
-{
-    char name[SEALED_NAME_BYTES], year[16];
+    char path[PATH_SIZE], name[SEALED_NAME_BYTES];
+    size_t size;
     sealed_name_format(file, name);
-    snprintf(year, sizeof year, "%.11s", name); /* sealed/2025 */
-    if (file->day != SEALED_SUSPECT_DAY)
-        make_directory(test, year);
-    sealed_case_write(test, name, records, file->records * sizeof *records);
-    EVP_Digest(records, file->records * sizeof *records, sha256, NULL, EVP_sha256(), NULL);
+    snprintf(path, sizeof path, "%s/%s", test->options.directory, name);
+    unsigned char *bytes = read_whole(path, &size);
+    assert_int_equal(size % RECORD_BYTES, 0);
+    *count = size / RECORD_BYTES;
+    return (struct record *)(void *)bytes;
 }
 
-static void seal_parts(struct sealed_case *test, uint64_t sequence, const struct record *sorted,
-                       size_t count, int32_t year)
+void sealed_seal(struct reading_store *store, enum hearth_error expected)
 {
-    uint32_t parts = 0, part = 0;
-    for (size_t at = 0; at < count; at = part_end(sorted, count, at))
-        parts++;
-    for (size_t at = 0, end; at < count; at = end) {
-        end = part_end(sorted, count, at);
-        struct manifest_row row = {
-            .file = {day_of(&sorted[at]), (uint32_t)(end - at), sequence},
-            .part = ++part,
-            .parts = parts,
-            .slots = count,
-        };
-        write_part(test, &row.file, sorted + at, row.sha256);
-        sealed_case_row(test, &row, year);
+    struct error_record error = {0};
+    int64_t deadline_ns = clock_monotonic_ns(&clock_system) + INT64_C(60000000000);
+    enum hearth_error code = store->seal(store, deadline_ns, &error);
+    if (code != expected)
+        fail_msg("seal: %s (%s) instead of %s", error_name(code), error.detail,
+                 error_name(expected));
+}
+
+/* ---- What must hold ---- */
+
+struct all {
+    struct record *records;
+    size_t count;
+};
+
+static void add_records(struct all *all, const struct record *records, size_t count)
+{
+    if (count == 0)
+        return;
+    all->records = realloc(all->records, (all->count + count) * sizeof *records);
+    assert_non_null(all->records);
+    memcpy(all->records + all->count, records, count * sizeof *records);
+    all->count += count;
+}
+
+static void expect_file_sound(const struct live_case *test, const struct manifest_row *row,
+                              struct all *all)
+{
+    unsigned char sha256[MANIFEST_HASH_BYTES];
+    size_t count;
+    struct record *records = sealed_file_records(test, &row->file, &count);
+    assert_int_equal(count, row->file.records);
+    EVP_Digest(records, count * sizeof *records, sha256, NULL, EVP_sha256(), NULL);
+    assert_memory_equal(sha256, row->sha256, sizeof sha256);
+    for (size_t i = 0; i < count; i++) {
+        bool suspect = record_time_quality(&records[i]) == TIME_SUSPECT;
+        assert_int_equal(record_check(&records[i]), REJECT_NONE);
+        assert_int_equal(suspect, row->file.day == SEALED_SUSPECT_DAY);
+        if (!suspect)
+            assert_int_equal(record_time_ms(&records[i]) / DAY_MS, row->file.day);
+        if (i > 0)
+            assert_true(memcmp(&records[i - 1], &records[i], RECORD_BYTES) < 0);
     }
+    add_records(all, records, count);
+    free(records);
 }
 
-void sealed_case_seal(struct sealed_case *test, uint64_t sequence, const struct record *records,
-                      size_t count, int32_t year)
+static void add_live(const struct live_case *test, uint64_t sealed, struct all *all)
 {
-    char name[64], path[1200];
-    struct record *sorted = calloc(count, sizeof *sorted);
-    memcpy(sorted, records, count * sizeof *sorted);
-    qsort(sorted, count, sizeof *sorted, compare_parts);
-    seal_parts(test, sequence, sorted, count, year);
-    free(sorted);
-    begin_change(test);
-    live_name(sequence, name);
-    sealed_case_path(test, name, path);
-    (void)unlink(path);
-    end_change(test);
-}
-
-void sealed_case_seal_current(struct sealed_case *test, int32_t year)
-{
-    char name[64];
-    size_t size = 0;
-    uint64_t sequence = test->state.sequence;
-    live_name(sequence, name);
-    sealed_case_next(test);
-    char *bytes = sealed_case_read(test, name, &size);
-    sealed_case_seal(test, sequence, (const struct record *)(void *)bytes, size / RECORD_BYTES,
-                     year);
-    free(bytes);
-}
-
-void sealed_case_rows(struct sealed_case *test, uint64_t sequence, int32_t day, uint32_t parts,
-                      int32_t year)
-{
-    for (uint32_t part = 1; part <= parts; part++) {
-        struct manifest_row row = {
-            .file = {day + (int32_t)part - 1, 10, sequence},
-            .part = part,
-            .parts = parts,
-            .slots = UINT64_C(10) * parts,
-        };
-        memset(row.sha256, (int)(sequence + part) & 255, sizeof row.sha256);
-        sealed_case_row(test, &row, year);
+    struct live_names names;
+    assert_int_equal(live_directory_list(&file_system, test->options.directory, &names, NULL),
+                     HEARTH_OK);
+    for (size_t i = 0; i < names.count; i++) {
+        char path[LIVE_PATH_BYTES];
+        size_t size;
+        if (names.names[i].sequence <= sealed)
+            continue;
+        live_path(test->options.directory, &names.names[i], path);
+        unsigned char *bytes = read_whole(path, &size);
+        if (names.names[i].poisoned && names.names[i].trusted_bytes < size)
+            size = (size_t)names.names[i].trusted_bytes;
+        const struct record *records = (const struct record *)(const void *)bytes;
+        for (size_t slot = 0; slot < size / RECORD_BYTES; slot++)
+            if (record_check(&records[slot]) == REJECT_NONE)
+                add_records(all, &records[slot], 1);
+        free(bytes);
     }
+    live_names_clean(&names);
+}
+
+static int compare_records(const void *a, const void *b)
+{
+    return memcmp(a, b, RECORD_BYTES);
+}
+
+size_t sealed_expect_sound(const struct live_case *test)
+{
+    struct sealed_list list;
+    struct all all = {0};
+    sealed_list_read(test, &list);
+    for (size_t i = 0; i < list.count; i++)
+        expect_file_sound(test, &list.rows[i], &all);
+    add_live(test, list.count > 0 ? list.rows[list.count - 1].file.sequence : 0, &all);
+    if (all.count > 1)
+        qsort(all.records, all.count, sizeof *all.records, compare_records);
+    for (size_t i = 1; i < all.count; i++)
+        if (record_same(&all.records[i - 1], &all.records[i]))
+            fail_msg("a reading stands twice");
+    free(all.records);
+    sealed_list_clean(&list);
+    return all.count;
 }
