@@ -2,14 +2,16 @@
  * module.c - the sensor module: configuration rows, routes, and the life of its state.
  *
  * Readings come in through ingest.c and its dialects, lie in a reading store, and go out through
- * query_rows.c, export.c and page.c. In a pool, the keeper's hooks (keeper.h) write; everything
+ * query_*.c, export*.c and page.c. In a pool, the keeper's hooks (keeper.h) write; everything
  * else here runs in workers.
  */
 #include "app/core/config_validate.h"
 #include "app/http/objects_open.h"
 #include "handlers/sensor/embedded_store.h"
+#include "handlers/sensor/influx.h"
 #include "handlers/sensor/keeper.h"
 #include "handlers/sensor/sensor.h"
+#include "handlers/sensor/series_names.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -82,6 +84,14 @@ static const struct config_row rows[] = {
      .initial = "600",
      .text = "A reading further ahead of its receipt is suspect: it is stored and exported, but "
              "is no part of queries."},
+    {.key = "sensor.stale_after_s",
+     .type = CONFIG_INTEGER,
+     .minimum = 1,
+     .maximum = 31536000,
+     .initial = "7200",
+     .text = "How long a value holds when nothing new comes: transmitters send only changes. "
+             "Beyond it there is no data. For series that `hearth series` gives no limit of their "
+             "own."},
 };
 const struct config_rows sensor_rows = {rows, sizeof rows / sizeof rows[0]};
 
@@ -118,9 +128,23 @@ static void check(const struct config *config, struct config_problems *problems)
 const struct route sensor_routes[] = {
     {"PUT", "/data", sensor_ingest, ROUTE_API, BULKHEAD_NONE},
     {"POST", "/data", sensor_ingest, ROUTE_API, BULKHEAD_NONE},
+    {"POST", "/write", influx_write_v1, ROUTE_API, BULKHEAD_NONE},
+    {"POST", "/api/v2/write", influx_write_v2, ROUTE_API, BULKHEAD_NONE},
+    {"GET", "/ping", influx_ping, ROUTE_API, BULKHEAD_NONE},
+    {"GET", "/query", influx_query, ROUTE_API, BULKHEAD_NONE},
+    {"POST", "/query", influx_query, ROUTE_API, BULKHEAD_NONE},
+    /* Of any size, at the client's pace. */
     {"GET", "/data", sensor_rows_get, ROUTE_API, BULKHEAD_BULK},
     {"GET", "/temp/data", sensor_rows_get, ROUTE_API, BULKHEAD_BULK},
+    {"GET", "/api/v1/range", sensor_range_get, ROUTE_API, BULKHEAD_BULK},
+    {"GET", "/api/v1/export", sensor_export_get, ROUTE_API, BULKHEAD_BULK},
+    {"GET", "/api/v1/export.csv", sensor_export_csv, ROUTE_API, BULKHEAD_BULK},
+    {"GET", "/api/v1/export.ndjson", sensor_export_ndjson, ROUTE_API, BULKHEAD_BULK},
     {"GET", "/api/v1/export.bin", sensor_export_bin, ROUTE_API, BULKHEAD_BULK},
+    /* A row a series, at most 1,000 readings, a page. */
+    {"GET", "/api/v1/latest", sensor_latest_get, ROUTE_API, BULKHEAD_NONE},
+    {"GET", "/api/v1/series", sensor_series_get, ROUTE_API, BULKHEAD_NONE},
+    {"GET", "/api/v1/tail", sensor_tail_get, ROUTE_API, BULKHEAD_NONE},
     {"GET", "/temp", sensor_page, ROUTE_PAGE, BULKHEAD_NONE},
 };
 const size_t sensor_route_count = sizeof sensor_routes / sizeof sensor_routes[0];
@@ -153,7 +177,7 @@ static void make_metrics(struct metrics *metrics, struct sensor_metrics *made)
                             "Readings received that cannot be records, by reason", labels);
     }
     made->ignored_members = metrics_counter(metrics, "hearth_readings_ignored_members_total",
-                                            "Members of readings in JSON that mean nothing", "");
+                                            "Members, tags and fields that mean nothing", "");
 }
 
 static void read_config(struct sensor *sensor, const struct config *config)
@@ -163,7 +187,20 @@ static void read_config(struct sensor *sensor, const struct config *config)
     sensor->max_json_depth = (int)config_integer(config, "sensor.max_json_depth");
     sensor->commit_timeout_ms = config_integer(config, "sensor.commit_timeout_ms");
     sensor->future_tolerance_ms = config_integer(config, "sensor.future_tolerance_s") * 1000;
+    sensor->stale_after_ms = config_integer(config, "sensor.stale_after_s") * 1000;
     sensor->station_zone_name = config_string(config, "sensor.time_zone");
+}
+
+static enum hearth_error make_book(struct sensor *sensor, const struct services *services,
+                                   struct error_record *error)
+{
+    struct live_store_options options;
+    enum hearth_error code = live_store_options_from(services, &options, error);
+    if (code)
+        return code;
+    sensor->book = series_book_new(options.directory, sensor->stale_after_ms, services->clock);
+    return sensor->book ? HEARTH_OK
+                        : error_set_internal(error, HEARTH_NO_MEMORY, ENOMEM, "series names");
 }
 
 enum hearth_error sensor_new(const struct services *services, struct reading_store *store,
@@ -190,6 +227,11 @@ enum hearth_error sensor_new(const struct services *services, struct reading_sto
                            "sensor.time_zone cannot be read from " TIME_ZONE_DIRECTORY);
         return HEARTH_BAD_REQUEST;
     }
+    enum hearth_error code = make_book(made, services, error);
+    if (code) {
+        sensor_free(made);
+        return code;
+    }
     *sensor = made;
     return HEARTH_OK;
 }
@@ -199,6 +241,7 @@ void sensor_free(struct sensor *sensor)
     if (!sensor)
         return;
     sensor->store->free(sensor->store);
+    series_book_free(sensor->book);
     time_zones_free(sensor->zones);
     free(sensor);
 }

@@ -12,7 +12,7 @@
 #include "hearth/module.h"
 #include "hearth/reading_store.h"
 
-enum sensor_dialect { DIALECT_BINARY, DIALECT_JSON, DIALECT_COUNT };
+enum sensor_dialect { DIALECT_BINARY, DIALECT_JSON, DIALECT_INFLUX, DIALECT_COUNT };
 const char *sensor_dialect_name(enum sensor_dialect dialect);
 
 struct sensor_metrics {
@@ -21,8 +21,11 @@ struct sensor_metrics {
     struct metric *ignored_members;
 };
 
+struct series_book;
+
 struct sensor {
     struct reading_store *store; /* owned */
+    struct series_book *book;    /* owned; the current names of the series */
     struct auth *auth;
     const struct clock *clock;
     struct time_zones *zones;             /* owned */
@@ -32,6 +35,7 @@ struct sensor {
     uint64_t max_body_bytes;
     int max_json_depth;
     int64_t commit_timeout_ms, future_tolerance_ms;
+    int64_t stale_after_ms; /* of series that say nothing else */
     struct sensor_metrics metrics;
 };
 
@@ -48,10 +52,17 @@ extern const size_t sensor_route_count;
 
 /* ---- Handlers; `state` is a struct sensor ---- */
 
-handler_fn sensor_ingest;     /* PUT and POST /data */
-handler_fn sensor_rows_get;   /* GET /data and /temp/data */
-handler_fn sensor_export_bin; /* GET /api/v1/export.bin */
-handler_fn sensor_page;       /* GET /temp */
+handler_fn sensor_ingest;        /* PUT and POST /data */
+handler_fn sensor_rows_get;      /* GET /data and /temp/data */
+handler_fn sensor_range_get;     /* GET /api/v1/range */
+handler_fn sensor_latest_get;    /* GET /api/v1/latest */
+handler_fn sensor_series_get;    /* GET /api/v1/series */
+handler_fn sensor_tail_get;      /* GET /api/v1/tail */
+handler_fn sensor_export_get;    /* GET /api/v1/export: the form that Accept prefers */
+handler_fn sensor_export_csv;    /* GET /api/v1/export.csv */
+handler_fn sensor_export_ndjson; /* GET /api/v1/export.ndjson */
+handler_fn sensor_export_bin;    /* GET /api/v1/export.bin */
+handler_fn sensor_page;          /* GET /temp */
 
 /* ---- Shared by the handlers that read ---- */
 
