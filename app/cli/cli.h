@@ -35,9 +35,17 @@ struct command {
 extern const struct command cli_commands[];
 const struct command *cli_find_command(const char *name); /* or NULL */
 
-/* app/cli/check.c, token.c, help.c */
+/* Each in the file of its name; help.c has the last two. */
 int cli_check(struct cli *cli, const struct command *command, int argc, char **argv);
 int cli_token(struct cli *cli, const struct command *command, int argc, char **argv);
+int cli_import(struct cli *cli, const struct command *command, int argc, char **argv);
+int cli_export(struct cli *cli, const struct command *command, int argc, char **argv);
+int cli_series(struct cli *cli, const struct command *command, int argc, char **argv);
+int cli_stat(struct cli *cli, const struct command *command, int argc, char **argv);
+int cli_seal(struct cli *cli, const struct command *command, int argc, char **argv);
+int cli_verify(struct cli *cli, const struct command *command, int argc, char **argv);
+int cli_summary(struct cli *cli, const struct command *command, int argc, char **argv);
+int cli_demo(struct cli *cli, const struct command *command, int argc, char **argv);
 int cli_help(struct cli *cli, const struct command *command, int argc, char **argv);
 int cli_version(struct cli *cli, const struct command *command, int argc, char **argv);
 

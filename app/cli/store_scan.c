@@ -1,0 +1,321 @@
+/*
+ * store_scan.c - what the files of a store say, from outside.
+ *
+ * The manifest is read before the live files are listed: a file that is sealed in between stands in
+ * neither, and is passed over, but nothing is seen twice.
+ */
+#include "app/cli/store_scan.h"
+
+#include "handlers/sensor/file_operations.h"
+#include "handlers/sensor/live_directory.h"
+#include "handlers/sensor/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SCAN_PATH_BYTES = 2048 + 128 };
+
+static enum hearth_error no_memory(struct error_record *error)
+{
+    return error_set_internal(error, HEARTH_NO_MEMORY, ENOMEM, "no memory to read the store");
+}
+
+/* ---- store.id ---- */
+
+static int digit_value(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+static bool parse_id(const char *text, size_t length, unsigned char id[SCAN_ID_BYTES])
+{
+    if (length != 2 * SCAN_ID_BYTES + 1 || text[2 * SCAN_ID_BYTES] != '\n')
+        return false;
+    for (size_t i = 0; i < SCAN_ID_BYTES; i++) {
+        int high = digit_value(text[2 * i]), low = digit_value(text[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        id[i] = (unsigned char)(high << 4 | low);
+    }
+    return true;
+}
+
+static enum hearth_error read_id(struct store_scan *scan, struct error_record *error)
+{
+    char path[SCAN_PATH_BYTES], text[64];
+    struct error_record inner = {0};
+    size_t got = 0;
+    snprintf(path, sizeof path, "%s/store.id", scan->store);
+    int file = file_open(&file_system, path, O_RDONLY, 0, &inner);
+    if (file < 0)
+        return error_set_internal(error, inner.code, inner.number, "%s", inner.detail);
+    enum hearth_error code =
+        file_read_all(&file_system, file, path, text, sizeof text, 0, &got, error);
+    file_close(&file_system, file);
+    if (code == HEARTH_OK && !parse_id(text, got, scan->id))
+        return error_set_internal(error, HEARTH_CORRUPT, 0,
+                                  "%s is not 32 hexadecimal digits: the manifest cannot be checked",
+                                  path);
+    return code;
+}
+
+/* ---- The manifest ---- */
+
+static enum hearth_error take_row(void *context, const struct manifest_row *row)
+{
+    struct store_scan *scan = context;
+    if (scan->count == scan->capacity) {
+        size_t capacity = scan->capacity ? scan->capacity * 2 : 1024;
+        struct manifest_row *grown = realloc(scan->rows, capacity * sizeof *grown);
+        if (!grown)
+            return HEARTH_NO_MEMORY;
+        scan->rows = grown;
+        scan->capacity = capacity;
+    }
+    scan->rows[scan->count++] = *row;
+    scan->suspects += row->file.day == SEALED_SUSPECT_DAY;
+    scan->sealed_records += row->file.records;
+    scan->last = *row;
+    return HEARTH_OK;
+}
+
+static int by_day(const void *left, const void *right)
+{
+    const struct sealed_file *a = &((const struct manifest_row *)left)->file;
+    const struct sealed_file *b = &((const struct manifest_row *)right)->file;
+    if (a->day != b->day)
+        return a->day < b->day ? -1 : 1;
+    return (a->sequence > b->sequence) - (a->sequence < b->sequence);
+}
+
+enum hearth_error store_scan_manifest(struct store_scan *scan, const char *store,
+                                      struct error_record *error)
+{
+    *scan = (struct store_scan){.store = store};
+    enum hearth_error code = read_id(scan, error);
+    if (code == HEARTH_OK)
+        code = manifest_read(&file_system, store, scan->id, &scan->position, NULL, take_row, scan,
+                             &scan->left_bytes, error);
+    if (scan->count > 1)
+        qsort(scan->rows, scan->count, sizeof *scan->rows, by_day);
+    scan->sealed_bytes = scan->sealed_records * RECORD_BYTES;
+    return code;
+}
+
+void store_scan_clean(struct store_scan *scan)
+{
+    free(scan->rows);
+    free(scan->live);
+    *scan = (struct store_scan){0};
+}
+
+/* ---- Live files ---- */
+
+struct live_reading_state {
+    struct store_scan *scan;
+    scan_bad_slot_fn *bad_slot;
+    void *context;
+    size_t capacity;
+};
+
+static enum hearth_error keep_live(struct live_reading_state *state, const struct record *record,
+                                   struct error_record *error)
+{
+    struct store_scan *scan = state->scan;
+    if (scan->live_count == state->capacity) {
+        size_t capacity = state->capacity ? state->capacity * 2 : 65536;
+        struct record *grown = realloc(scan->live, capacity * sizeof *grown);
+        if (!grown)
+            return no_memory(error);
+        scan->live = grown;
+        state->capacity = capacity;
+    }
+    scan->live[scan->live_count++] = *record;
+    return HEARTH_OK;
+}
+
+static void tell_bad(const struct live_reading_state *state, const struct live_name *name,
+                     uint64_t slot, const char *reason, const void *bytes, size_t length)
+{
+    char text[LIVE_NAME_BYTES];
+    if (!state->bad_slot)
+        return;
+    live_name_format(name, text);
+    state->bad_slot(state->context, text, name->sequence, slot, reason, view_from(bytes, length));
+}
+
+static enum hearth_error take_slots(struct live_reading_state *state, const struct live_name *name,
+                                    const unsigned char *bytes, size_t length, bool finished,
+                                    struct error_record *error)
+{
+    enum hearth_error code = HEARTH_OK;
+    size_t slots = length / RECORD_BYTES;
+    for (size_t i = 0; code == HEARTH_OK && i < slots; i++) {
+        struct record record;
+        memcpy(&record, bytes + i * RECORD_BYTES, sizeof record);
+        enum record_reject reject = record_check(&record);
+        if (reject == REJECT_NONE)
+            code = keep_live(state, &record, error);
+        else
+            tell_bad(state, name, i, record_reject_name(reject), record.bytes, RECORD_BYTES);
+    }
+    if (finished && length % RECORD_BYTES != 0)
+        tell_bad(state, name, slots, "TORN_TAIL", bytes + slots * RECORD_BYTES,
+                 length % RECORD_BYTES);
+    state->scan->live_slots += slots;
+    return code;
+}
+
+static enum hearth_error read_live(struct live_reading_state *state, const struct live_name *name,
+                                   bool finished, struct error_record *error)
+{
+    char path[LIVE_PATH_BYTES];
+    struct file_status status;
+    struct error_record inner = {0};
+    unsigned char *bytes = NULL;
+    size_t got = 0;
+    live_path(state->scan->store, name, path);
+    int file = file_open(&file_system, path, O_RDONLY, 0, &inner);
+    if (file < 0 && inner.code == HEARTH_NOT_FOUND)
+        return HEARTH_OK; /* sealed meanwhile */
+    if (file < 0)
+        return error_set_internal(error, inner.code, inner.number, "%s", inner.detail);
+    enum hearth_error code = file_status_of(&file_system, file, path, &status, error);
+    uint64_t size = name->poisoned && name->trusted_bytes < status.size_bytes ? name->trusted_bytes
+                                                                              : status.size_bytes;
+    if (code == HEARTH_OK && size > 0 && !(bytes = malloc((size_t)size)))
+        code = no_memory(error);
+    if (code == HEARTH_OK && size > 0)
+        code = file_read_all(&file_system, file, path, bytes, (size_t)size, 0, &got, error);
+    file_close(&file_system, file);
+    if (code == HEARTH_OK)
+        code = take_slots(state, name, bytes, got, finished, error);
+    state->scan->live_files++;
+    state->scan->live_bytes += got;
+    free(bytes);
+    return code;
+}
+
+enum hearth_error store_scan_live(struct store_scan *scan, scan_bad_slot_fn *bad_slot,
+                                  void *context, struct error_record *error)
+{
+    struct live_reading_state state = {.scan = scan, .bad_slot = bad_slot, .context = context};
+    struct live_names names;
+    enum hearth_error code = live_directory_list(&file_system, scan->store, &names, error);
+    if (code == HEARTH_NOT_FOUND)
+        return HEARTH_OK;
+    if (code != HEARTH_OK)
+        return code;
+    for (size_t i = 0; code == HEARTH_OK && i < names.count; i++) {
+        if (names.names[i].sequence > scan->last.file.sequence)
+            code = read_live(&state, &names.names[i], i + 1 < names.count, error);
+    }
+    live_names_clean(&names);
+    if (code == HEARTH_OK && scan->live_count > 0)
+        code = record_sort(scan->live, scan->live_count);
+    if (code == HEARTH_OK && scan->live_count > 0)
+        scan->live_count = record_unique(scan->live, scan->live_count);
+    return code;
+}
+
+/* ---- Sealed files ---- */
+
+enum hearth_error scan_map_open(struct scan_map *map, const char *store,
+                                const struct sealed_file *file, struct error_record *error)
+{
+    char name[SEALED_NAME_BYTES], path[SCAN_PATH_BYTES];
+    struct stat status;
+    *map = (struct scan_map){NULL, 0};
+    sealed_name_format(file, name);
+    snprintf(path, sizeof path, "%s/%s", store, name);
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0 || fstat(descriptor, &status) != 0)
+        goto fail;
+    if (status.st_size > 0) {
+        void *mapped = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED, descriptor, 0);
+        if (mapped == MAP_FAILED)
+            goto fail;
+        map->records = mapped;
+        map->bytes = (size_t)status.st_size;
+        madvise(mapped, map->bytes, MADV_SEQUENTIAL);
+    }
+    close(descriptor);
+    return HEARTH_OK;
+fail:;
+    int number = errno;
+    if (descriptor >= 0)
+        close(descriptor);
+    return error_set_internal(error, error_from_errno(number), number, "open %s", path);
+}
+
+void scan_map_close(struct scan_map *map)
+{
+    if (map->records)
+        munmap((void *)(uintptr_t)map->records, map->bytes);
+    *map = (struct scan_map){NULL, 0};
+}
+
+/* ---- Days ---- */
+
+static size_t live_from(const struct store_scan *scan, int64_t time_ms)
+{
+    size_t low = 0, high = scan->live_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (record_time_ms(&scan->live[middle]) < time_ms)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+size_t store_scan_live_day(const struct store_scan *scan, int32_t day, size_t *count)
+{
+    size_t first = live_from(scan, (int64_t)day * 86400000);
+    *count = live_from(scan, ((int64_t)day + 1) * 86400000) - first;
+    return first;
+}
+
+/* The first row of `day` or later. */
+static size_t row_from(const struct store_scan *scan, int32_t day)
+{
+    size_t low = scan->suspects, high = scan->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (scan->rows[middle].file.day < day)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+int32_t store_scan_next_day(const struct store_scan *scan, int32_t day)
+{
+    int32_t from = day == INT32_MIN ? 0 : day + 1, next = INT32_MAX;
+    size_t row = row_from(scan, from);
+    size_t live = live_from(scan, (int64_t)from * 86400000);
+    if (row < scan->count)
+        next = scan->rows[row].file.day;
+    if (live < scan->live_count && scan_day_of(&scan->live[live]) < next)
+        next = scan_day_of(&scan->live[live]);
+    return next;
+}
+
+size_t store_scan_rows(const struct store_scan *scan, int32_t day, size_t *count)
+{
+    size_t first = row_from(scan, day), end = first;
+    while (end < scan->count && scan->rows[end].file.day == day)
+        end++;
+    *count = end - first;
+    return first;
+}

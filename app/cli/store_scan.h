@@ -1,0 +1,72 @@
+/*
+ * store_scan.h - the files of a store, read without its lock and without opening it: for `hearth
+ * verify` and `hearth stat`, which must not change what they look at.
+ *
+ * A pool may go on writing: what was sealed when the manifest was read, and what stood in the live
+ * files behind that, is looked at; what comes later is not.
+ */
+#ifndef HEARTH_CLI_STORE_SCAN_H
+#define HEARTH_CLI_STORE_SCAN_H
+
+#include "handlers/sensor/manifest.h"
+#include "handlers/sensor/snapshot.h"
+
+enum { SCAN_ID_BYTES = 16 };
+
+struct store_scan {
+    const char *store; /* must outlive it */
+    unsigned char id[SCAN_ID_BYTES];
+    struct manifest_row *rows; /* by (day, sequence): the suspect ones come first */
+    size_t count, suspects;    /* of the rows, those of suspect files */
+    size_t capacity;
+    struct manifest_position position; /* how far the manifest was read */
+    uint64_t left_bytes;               /* behind it: no complete set of parts */
+    struct manifest_row last;          /* the last one; sequence 0 = there is none */
+    uint64_t sealed_records, sealed_bytes;
+
+    struct record *live; /* the good ones of the live files, ascending, each once */
+    size_t live_count;
+    uint64_t live_files, live_bytes, live_slots;
+};
+
+/* A slot of a live file that is no record; `reason` TORN_TAIL: fewer than 12 bytes at the end of a
+ * finished file. */
+typedef void scan_bad_slot_fn(void *context, const char *name, uint64_t sequence, uint64_t slot,
+                              const char *reason, struct view bytes);
+
+/* Reads the manifest. After an error (CORRUPT above all) the rows before it are there. Errors:
+ * those of manifest_read; CORRUPT or NOT_FOUND for store.id. */
+HEARTH_MUST_CHECK enum hearth_error store_scan_manifest(struct store_scan *scan, const char *store,
+                                                        struct error_record *error);
+/* Reads the live files that are not sealed. `bad_slot` may be NULL. Errors: IO and the like,
+ * NO_MEMORY. */
+HEARTH_MUST_CHECK enum hearth_error store_scan_live(struct store_scan *scan,
+                                                    scan_bad_slot_fn *bad_slot, void *context,
+                                                    struct error_record *error);
+void store_scan_clean(struct store_scan *scan);
+
+/* A sealed file, mapped. */
+struct scan_map {
+    const struct record *records; /* NULL = empty */
+    size_t bytes;                 /* as they are, not as the manifest says */
+};
+/* Errors: NOT_FOUND, IO and the like. */
+HEARTH_MUST_CHECK enum hearth_error scan_map_open(struct scan_map *map, const char *store,
+                                                  const struct sealed_file *file,
+                                                  struct error_record *error);
+void scan_map_close(struct scan_map *map);
+
+/* The live records of a day: where they begin in scan->live, and how many. */
+size_t store_scan_live_day(const struct store_scan *scan, int32_t day, size_t *count);
+/* The first day after `day` with sealed or live readings; INT32_MAX = none. Begin with INT32_MIN.
+ * Suspect files do not count. */
+int32_t store_scan_next_day(const struct store_scan *scan, int32_t day);
+/* The rows of a day: where they begin, and how many. */
+size_t store_scan_rows(const struct store_scan *scan, int32_t day, size_t *count);
+
+static inline int32_t scan_day_of(const struct record *record)
+{
+    return (int32_t)(record_time_ms(record) / 86400000);
+}
+
+#endif

@@ -1,0 +1,256 @@
+/*
+ * verify_rest.c - what no row of the manifest vouches for: its own end, files nobody names, the
+ * live files, and the slots of the file that was sealed last.
+ *
+ * Each row vouches for the one before it. Behind the last one nothing does, so its own members are
+ * held against what else there is.
+ */
+#include "app/cli/verify_work.h"
+#include "handlers/sensor/live_directory.h"
+#include "handlers/sensor/quarantine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { REST_PATH_BYTES = 2048 + 128, STRAYS_TOLD = 20, TRIES = 20, PAUSE_NS = 100000000 };
+
+static bool exists(const struct verify *verify, const char *name)
+{
+    char path[REST_PATH_BYTES];
+    snprintf(path, sizeof path, "%s/%s", verify->store, name);
+    return access(path, F_OK) == 0;
+}
+
+static bool live_file_stands(const struct verify *verify, uint64_t sequence)
+{
+    struct live_names names;
+    bool found = false;
+    if (live_directory_list(&file_system, verify->store, &names, NULL) != HEARTH_OK)
+        return false;
+    for (size_t i = 0; i < names.count; i++)
+        found |= names.names[i].sequence == sequence;
+    live_names_clean(&names);
+    return found;
+}
+
+/* ---- The end of the manifest ---- */
+
+static enum hearth_error see_row(void *context, const struct manifest_row *row)
+{
+    uint64_t *newest = context;
+    *newest = row->file.sequence;
+    return HEARTH_OK;
+}
+
+/* Reads on from where the scan stopped; a seal that is under way comes to its end. Gives back how
+ * many bytes are left then, and the last sequence that stands. */
+static uint64_t read_on(const struct verify *verify, uint64_t *newest)
+{
+    struct manifest_position position = verify->scan.position;
+    uint64_t left = 0;
+    *newest = verify->scan.last.file.sequence;
+    for (int i = 0; i < TRIES; i++) {
+        if (manifest_read(&file_system, verify->store, verify->scan.id, &position, NULL, see_row,
+                          newest, &left, NULL) != HEARTH_OK ||
+            left == 0)
+            return left;
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+    }
+    return left;
+}
+
+/* The first row of those left, if it is one. */
+static bool left_row(const struct verify *verify, struct manifest_row *row)
+{
+    char path[REST_PATH_BYTES], text[MANIFEST_ROW_BYTES];
+    const struct manifest_position *position = &verify->scan.position;
+    snprintf(path, sizeof path, "%s/manifest/%04d.ndjson", verify->store, position->year);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = file >= 0 ? pread(file, text, sizeof text, (off_t)position->bytes) : -1;
+    if (file >= 0)
+        close(file);
+    size_t end = got > 0 ? view_index_of(view_from(text, (size_t)got), '\n') : SIZE_MAX;
+    return end != SIZE_MAX && manifest_row_parse(view_from(text, end), row);
+}
+
+void verify_end_of_manifest(struct verify *verify)
+{
+    struct manifest_row row;
+    char where[64], name[SEALED_NAME_BYTES] = "";
+    uint64_t newest;
+    uint64_t left = verify->scan.left_bytes > 0 ? read_on(verify, &newest) : 0;
+    if (left == 0)
+        return;
+    bool known = left_row(verify, &row);
+    if (known)
+        sealed_name_format(&row.file, name);
+    if (known && live_file_stands(verify, row.file.sequence)) {
+        verify_note(verify,
+                    "sealing of live file %" PRIu64 " was broken off; opening goes on with it",
+                    row.file.sequence);
+        return;
+    }
+    snprintf(where, sizeof where, "manifest/%04d.ndjson", verify->scan.position.year);
+    verify_problem(verify, where,
+                   "its last %" PRIu64 " bytes are no complete set of rows%s%s, and the live file "
+                   "that they are about is gone",
+                   left, known ? ", from that of " : "", name);
+}
+
+/* ---- Files that no row names ---- */
+
+struct strays {
+    struct verify *verify;
+    const char *directory; /* below the store's */
+    uint64_t newest;       /* the last sequence that is sealed */
+    uint64_t found;
+    char years[256][8];
+    size_t year_count;
+};
+
+static bool is_named(const struct verify *verify, const struct sealed_file *file)
+{
+    size_t count;
+    size_t first =
+        file->day == SEALED_SUSPECT_DAY ? 0 : store_scan_rows(&verify->scan, file->day, &count);
+    if (file->day == SEALED_SUSPECT_DAY)
+        count = verify->scan.suspects;
+    for (size_t i = first; i < first + count; i++) {
+        if (verify->scan.rows[i].file.sequence == file->sequence)
+            return true;
+    }
+    return false;
+}
+
+static bool see_entry(void *context, const char *entry)
+{
+    struct strays *strays = context;
+    struct sealed_file file = {0};
+    char name[512];
+    snprintf(name, sizeof name, "%s/%s", strays->directory, entry);
+    if (!sealed_name_parse(view_of(name), &file) || is_named(strays->verify, &file))
+        return true;
+    /* Sealed since the manifest was read, or by a seal that was broken off and will be done again.
+     */
+    bool later =
+        file.sequence > strays->verify->scan.last.file.sequence &&
+        (file.sequence <= strays->newest || live_file_stands(strays->verify, file.sequence));
+    if (!later && strays->found++ < STRAYS_TOLD)
+        verify_problem(strays->verify, name, "no row of the manifest names it");
+    return true;
+}
+
+static bool see_year(void *context, const char *entry)
+{
+    struct strays *strays = context;
+    size_t room = sizeof strays->years / sizeof strays->years[0];
+    if (strlen(entry) == 4 && strays->year_count < room)
+        snprintf(strays->years[strays->year_count++], sizeof strays->years[0], "%.4s", entry);
+    return true;
+}
+
+/* A directory that is not there has no strays. */
+static enum hearth_error list(struct strays *strays, const char *directory, file_visit_fn *visit,
+                              struct error_record *error)
+{
+    char path[REST_PATH_BYTES];
+    struct error_record inner = {0};
+    strays->directory = directory;
+    snprintf(path, sizeof path, "%s/%s", strays->verify->store, directory);
+    enum hearth_error code = file_list(&file_system, path, visit, strays, &inner);
+    if (code == HEARTH_OK || code == HEARTH_NOT_FOUND)
+        return HEARTH_OK;
+    return error_set_internal(error, code, inner.number, "%s", inner.detail);
+}
+
+enum hearth_error verify_strays(struct verify *verify, struct error_record *error)
+{
+    struct strays strays = {.verify = verify};
+    char directory[32];
+    /* What was sealed since counts as named. */
+    read_on(verify, &strays.newest);
+    enum hearth_error code = list(&strays, "sealed", see_year, error);
+    for (size_t i = 0; code == HEARTH_OK && i < strays.year_count; i++) {
+        snprintf(directory, sizeof directory, "sealed/%.4s", strays.years[i]);
+        code = list(&strays, directory, see_entry, error);
+    }
+    if (code == HEARTH_OK)
+        code = list(&strays, "suspect", see_entry, error);
+    if (strays.found > STRAYS_TOLD)
+        verify_problem(verify, "sealed", "%" PRIu64 " more files that no row of the manifest names",
+                       strays.found - STRAYS_TOLD);
+    return code;
+}
+
+/* ---- Live files and quarantine ---- */
+
+struct live_check {
+    struct verify *verify;
+    struct quarantined_runs known;
+};
+
+static void see_bad_slot(void *context, const char *name, uint64_t sequence, uint64_t slot,
+                         const char *reason, struct view bytes)
+{
+    struct live_check *check = context;
+    char where[LIVE_NAME_BYTES + 8];
+    if (quarantined_runs_have(&check->known, sequence, slot, bytes))
+        return;
+    snprintf(where, sizeof where, "live/%s", name);
+    verify_problem(check->verify, where,
+                   "slot %" PRIu64 ", byte %" PRIu64 ": %s; opening the store quarantines it", slot,
+                   slot * RECORD_BYTES, reason);
+}
+
+static uint64_t quarantined_slots(const struct quarantined_runs *runs, uint64_t sequence)
+{
+    uint64_t slots = 0;
+    for (size_t i = 0; i < runs->count; i++) {
+        const struct quarantined_run *run = &runs->runs[i];
+        if (run->sequence == sequence && run->length == RECORD_BYTES)
+            slots += run->count;
+    }
+    return slots;
+}
+
+/* The slots of the last set are no part of any hash yet. */
+static void check_last_slots(struct verify *verify, const struct quarantined_runs *known)
+{
+    const struct manifest_row *last = &verify->scan.last;
+    uint64_t records = 0;
+    char where[64];
+    if (last->file.sequence == 0)
+        return;
+    for (size_t i = 0; i < verify->scan.count; i++) {
+        if (verify->scan.rows[i].file.sequence == last->file.sequence)
+            records += verify->scan.rows[i].file.records;
+    }
+    uint64_t bad = quarantined_slots(known, last->file.sequence);
+    if (last->slots == records + bad)
+        return;
+    snprintf(where, sizeof where, "manifest/%04d.ndjson", verify->scan.position.year);
+    verify_problem(verify, where,
+                   "the last row speaks of %" PRIu64 " slots of live file %" PRIu64 ", and %" PRIu64
+                   " are sealed and %" PRIu64 " in quarantine",
+                   last->slots, last->file.sequence, records, bad);
+}
+
+enum hearth_error verify_live(struct verify *verify, struct error_record *error)
+{
+    struct live_check check = {.verify = verify};
+    enum hearth_error code = HEARTH_OK;
+    if (exists(verify, "quarantine"))
+        code = quarantine_known(&file_system, verify->store, &check.known, error);
+    if (code == HEARTH_OK)
+        code = store_scan_live(&verify->scan, see_bad_slot, &check, error);
+    if (code == HEARTH_OK)
+        check_last_slots(verify, &check.known);
+    quarantined_runs_clean(&check.known);
+    return code;
+}
