@@ -4,17 +4,17 @@
  * The outer <svg> has no viewBox: its places are percentages and its text keeps its size, from a
  * phone to a wide screen. The lines lie in an inner <svg> that is stretched (viewBox 0 0 1000
  * 1000), with strokes that are not. Temperatures are drawn in degF with marks in degC on the other
- * side. Labels stand in front of the lines.
- * A line breaks where a series was silent for long. Colours are classes; the style knows
- * them.
+ * side. Labels stand in front of the lines. A line breaks where there is no data. Colours are
+ * classes; the style knows them.
  */
 #include "handlers/sensor/chart.h"
+
+#include "handlers/sensor/page.h"
 
 enum {
     PLOT_PERCENT = 92, /* of the height; below it stand the times */
     WIDTH_UNITS = 100000,
     HOUR_MS = 3600000,
-    GAP_MS = 6 * HOUR_MS,
     MOST_MOMENTS = 7,
 };
 
@@ -22,6 +22,22 @@ void append_tenths(struct buffer *out, int tenths)
 {
     int size = tenths < 0 ? -tenths : tenths;
     buffer_append_format(out, "%s%d.%d", tenths < 0 ? "-" : "", size / 10, size % 10);
+}
+
+void chart_append_classes(struct buffer *out, size_t place)
+{
+    buffer_append_format(out, "s%zu%s", place % CHART_COLOURS,
+                         place >= CHART_COLOURS ? " dashed" : "");
+}
+
+static int64_t begin_ms(const struct chart *chart)
+{
+    return chart->edges_ms[0];
+}
+
+static int64_t end_ms(const struct chart *chart)
+{
+    return chart->edges_ms[CHART_BUCKETS];
 }
 
 /* ---- The scale ---- */
@@ -55,16 +71,16 @@ static struct marks marks_for(int low, int high, int most)
     return (struct marks){first < low ? first + steps[i] : first, steps[i]};
 }
 
-static bool find_axis(const struct chart *chart, enum chart_quantity quantity, struct axis *axis)
+static bool find_axis(const struct chart *chart, enum quantity quantity, struct axis *axis)
 {
     bool any = false;
     for (size_t i = 0; i < chart->series_count; i++) {
-        const struct chart_bucket *buckets = chart->series[i].buckets[quantity];
+        const struct chart_point *points = chart->series[i].points[quantity];
         for (size_t b = 0; b < CHART_BUCKETS; b++) {
-            if (buckets[b].least_at == 0)
+            if (points[b].least_at == 0)
                 continue;
-            axis->low = any && axis->low < buckets[b].least ? axis->low : buckets[b].least;
-            axis->high = any && axis->high > buckets[b].greatest ? axis->high : buckets[b].greatest;
+            axis->low = any && axis->low < points[b].least ? axis->low : points[b].least;
+            axis->high = any && axis->high > points[b].greatest ? axis->high : points[b].greatest;
             any = true;
         }
     }
@@ -167,7 +183,8 @@ static void draw_humidity_labels(struct buffer *out, const struct axis *axis)
 
 static void append_x(struct buffer *out, const struct chart *chart, int64_t time_ms)
 {
-    append_tenths(out, (int)((time_ms - chart->from_ms) * 1000 / (chart->to_ms - chart->from_ms)));
+    append_tenths(out,
+                  (int)((time_ms - begin_ms(chart)) * 1000 / (end_ms(chart) - begin_ms(chart))));
     buffer_append_text(out, "%");
 }
 
@@ -181,7 +198,7 @@ static void draw_moment(struct buffer *out, const struct chart *chart, int64_t a
     buffer_append_text(out, "\" x2=\"");
     append_x(out, chart, at_ms);
     buffer_append_text(out, "\"/>\n");
-    if (chart->to_ms - at_ms < step_ms * 3 / 4)
+    if (end_ms(chart) - at_ms < step_ms * 3 / 4)
         return; /* no room for the name */
     buffer_append_text(out, "<text class=\"mark\" y=\"100%\" dy=\"-6\" dx=\"4\" x=\"");
     append_x(out, chart, at_ms);
@@ -196,7 +213,7 @@ static void draw_moment(struct buffer *out, const struct chart *chart, int64_t a
 static int hours_between(const struct chart *chart)
 {
     static const int steps[] = {1, 2, 3, 6, 12};
-    int64_t hours = (chart->to_ms - chart->from_ms) / HOUR_MS;
+    int64_t hours = (end_ms(chart) - begin_ms(chart)) / HOUR_MS;
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
         if (hours / steps[i] < MOST_MOMENTS)
             return steps[i];
@@ -208,15 +225,15 @@ static void draw_moments(struct buffer *out, const struct chart *chart)
 {
     struct civil_time local;
     int hours = hours_between(chart);
-    civil_from_ms(time_zone_to_local_ms(chart->zone, chart->from_ms), &local);
+    civil_from_ms(time_zone_to_local_ms(chart->zone, begin_ms(chart)), &local);
     local = (struct civil_time){.year = local.year, .month = local.month, .day = local.day};
     for (;;) {
         int64_t local_ms = civil_to_ms(&local);
         int64_t at_ms = time_zone_to_utc_ms(chart->zone, local_ms);
         civil_from_ms(local_ms, &local);
-        if (at_ms >= chart->to_ms)
+        if (at_ms >= end_ms(chart))
             return;
-        if (at_ms > chart->from_ms)
+        if (at_ms > begin_ms(chart))
             draw_moment(out, chart, at_ms, &local, (int64_t)hours * HOUR_MS);
         local.hour += hours;
     }
@@ -227,49 +244,51 @@ static void draw_moments(struct buffer *out, const struct chart *chart)
 struct pen {
     struct buffer *out;
     const struct axis *axis;
-    int64_t gap;       /* units of the width */
-    int64_t last_unit; /* -1 = not down yet */
+    bool down;
 };
 
 static void draw_point(struct pen *pen, uint32_t at, int value)
 {
-    int64_t unit = (int64_t)at - 1;
-    bool begins = pen->last_unit < 0 || unit - pen->last_unit > pen->gap;
-    buffer_append_byte(pen->out, begins ? 'M' : 'L');
-    append_tenths(pen->out, (int)(unit / (WIDTH_UNITS / 10000)));
+    buffer_append_byte(pen->out, pen->down ? 'L' : 'M');
+    append_tenths(pen->out, (int)((at - 1) / (WIDTH_UNITS / 10000)));
     buffer_append_byte(pen->out, ' ');
     buffer_append_int64(pen->out, place_of(pen->axis, value));
-    if (begins)
+    if (!pen->down)
         buffer_append_text(pen->out, "h0"); /* a point alone is a dot */
-    pen->last_unit = unit;
+    pen->down = true;
 }
 
-static void draw_bucket(struct pen *pen, const struct chart_bucket *bucket)
+static void draw_bucket(struct pen *pen, const struct chart_point *point)
 {
-    bool least_first = bucket->least_at <= bucket->greatest_at;
+    bool least_first = point->least_at <= point->greatest_at;
     if (least_first)
-        draw_point(pen, bucket->least_at, bucket->least);
-    if (bucket->least_at != bucket->greatest_at || bucket->least != bucket->greatest)
-        draw_point(pen, bucket->greatest_at, bucket->greatest);
+        draw_point(pen, point->least_at, point->least);
+    if (point->least_at != point->greatest_at || point->least != point->greatest)
+        draw_point(pen, point->greatest_at, point->greatest);
     if (!least_first)
-        draw_point(pen, bucket->least_at, bucket->least);
+        draw_point(pen, point->least_at, point->least);
 }
 
-static void draw_series(struct buffer *out, const struct chart *chart, size_t number,
-                        enum chart_quantity quantity, const struct axis *axis)
+static void draw_series(struct buffer *out, const struct chart *chart, size_t place,
+                        enum quantity quantity, const struct axis *axis)
 {
-    const struct chart_series *series = &chart->series[number];
-    struct pen pen = {out, axis, (int64_t)GAP_MS * WIDTH_UNITS / (chart->to_ms - chart->from_ms),
-                      -1};
-    buffer_append_format(out, "<path class=\"line s%zu\" d=\"", number % CHART_COLOURS);
-    for (size_t i = 0; i < CHART_BUCKETS; i++)
-        if (series->buckets[quantity][i].least_at > 0)
-            draw_bucket(&pen, &series->buckets[quantity][i]);
-    buffer_append_format(out, "\"><title>Channel %d, code %d</title></path>\n", series->channel,
-                         series->rolling_code);
+    const struct chart_point *points = chart->series[place].points[quantity];
+    struct pen pen = {out, axis, false};
+    buffer_append_text(out, "<path class=\"line ");
+    chart_append_classes(out, place);
+    buffer_append_text(out, "\" d=\"");
+    for (size_t i = 0; i < CHART_BUCKETS; i++) {
+        if (points[i].least_at > 0)
+            draw_bucket(&pen, &points[i]);
+        else
+            pen.down = false;
+    }
+    buffer_append_text(out, "\"><title>");
+    page_append_name(out, chart->names, chart->series[place].index);
+    buffer_append_text(out, "</title></path>\n");
 }
 
-static void draw_plot(struct buffer *out, const struct chart *chart, enum chart_quantity quantity,
+static void draw_plot(struct buffer *out, const struct chart *chart, enum quantity quantity,
                       const struct axis *axis)
 {
     buffer_append_format(out,
@@ -281,9 +300,9 @@ static void draw_plot(struct buffer *out, const struct chart *chart, enum chart_
     buffer_append_text(out, "</svg>\n");
 }
 
-bool chart_draw(const struct chart *chart, enum chart_quantity quantity, struct buffer *out)
+bool chart_draw(const struct chart *chart, enum quantity quantity, struct buffer *out)
 {
-    bool temperature = quantity == CHART_TEMPERATURE;
+    bool temperature = quantity == QUANTITY_TEMPERATURE;
     struct axis axis = {.most_marks = temperature ? 6 : 4};
     if (!find_axis(chart, quantity, &axis))
         return false;

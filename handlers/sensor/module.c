@@ -57,6 +57,11 @@ static const struct config_row rows[] = {
      .initial = "16",
      .text = "How deep a reading in JSON may be nested. A reading is flat; this bounds what "
              "unknown members may bring."},
+    {.key = "sensor.station_name",
+     .type = CONFIG_STRING,
+     .maximum = 80,
+     .initial = "Hearth",
+     .text = "What the place of the sensors is called: the name on the dashboard."},
     {.key = "sensor.time_zone",
      .type = CONFIG_STRING,
      .maximum = 64,
@@ -188,6 +193,7 @@ static void read_config(struct sensor *sensor, const struct config *config)
     sensor->commit_timeout_ms = config_integer(config, "sensor.commit_timeout_ms");
     sensor->future_tolerance_ms = config_integer(config, "sensor.future_tolerance_s") * 1000;
     sensor->stale_after_ms = config_integer(config, "sensor.stale_after_s") * 1000;
+    sensor->station_name = config_string(config, "sensor.station_name");
     sensor->station_zone_name = config_string(config, "sensor.time_zone");
 }
 

@@ -30,7 +30,8 @@ struct sensor {
     const struct clock *clock;
     struct time_zones *zones;             /* owned */
     const struct time_zone *station_zone; /* of `zones` */
-    const char *station_zone_name;        /* of the configuration */
+    const char *station_name;             /* of the configuration, as the next one */
+    const char *station_zone_name;
     bool is_public;
     uint64_t max_body_bytes;
     int max_json_depth;

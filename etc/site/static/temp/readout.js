@@ -1,0 +1,63 @@
+/*
+ * readout.js - what the lines say under the pointer.
+ */
+import { element } from './dom.js';
+import { degrees, moment, percent } from './format.js';
+import { nameOf, keyOf } from './series.js';
+
+/* The last value of the bucket, and between which it went where that is more than one. */
+function valueCell(column, index, show) {
+  const value = column.last[index], low = column.min[index], high = column.max[index];
+  if (value === null) return element('td', { class: 'number' }, '–');
+  const went = low === high ? null : element('small', {}, ` ${show(low)}…${show(high)}`);
+  return element('td', { class: 'number' }, show(value), went);
+}
+
+function rowOf(one, index) {
+  return element('tr', { 'data-id': one.id },
+    element('th', { scope: 'row' }, keyOf(one), nameOf(one)),
+    valueCell(one.temperature, index, degrees), valueCell(one.humidity, index, percent));
+}
+
+function isSilent(one, index) {
+  return one.temperature.last[index] === null && one.humidity.last[index] === null;
+}
+
+function byValue(index) {
+  const value = (one) => one.temperature.last[index] ?? -Infinity;
+  return (a, b) => value(b) - value(a);
+}
+
+export function createReadout(box, root) {
+  let shown = null;
+
+  function place(left, pad) {
+    const area = root.getBoundingClientRect(), plot = pad.getBoundingClientRect();
+    const at = plot.left - area.left + left, width = box.offsetWidth;
+    const right = at + 18 + width <= area.width;
+    const start = right ? at + 18 : Math.max(0, at - 18 - width);
+    box.style.transform = `translate(${Math.round(start)}px, 8px)`;
+  }
+
+  function hide() {
+    box.hidden = true;
+    shown = null;
+  }
+
+  /* `answer`: what is drawn. */
+  function show(answer, hidden, index, left, pad) {
+    const rows = index === null ? [] : answer.series.filter((one) => !hidden.has(one.id) && !isSilent(one, index));
+    if (index === null) return hide();
+    if (shown !== index) {
+      const apart = (answer.to - answer.from) / answer.times.length;
+      box.replaceChildren(element('p', {}, moment(answer.times[index], apart)),
+        rows.length === 0 ? element('p', { class: 'soft' }, 'No readings here')
+          : element('table', {}, element('tbody', {}, ...rows.sort(byValue(index)).map((one) => rowOf(one, index)))));
+      shown = index;
+    }
+    box.hidden = false;
+    place(left, pad);
+  }
+
+  return { show, hide, forget: () => { shown = null; } };
+}
