@@ -1,19 +1,24 @@
 /*
  * embedded_store.c - the reading store over files of this machine; the default one.
  *
- * Reading is the same for all: live_reader over what is published. Appending either goes through
- * the slots of the pool's shared area to the keeper process (slots_append.c), or, without a pool,
- * is a group commit of one on the caller's thread, under a lock; then this process holds
- * store.lock.
+ * Reading is the same for all: a snapshot (snapshot.h) of what is published, taken for the call.
+ * Appending either goes through the slots of the pool's shared area to the keeper process
+ * (slots_append.c), or, without a pool, is a group commit of one on the caller's thread, under a
+ * lock; then this process holds store.lock, and seals by itself. A reader of what another process
+ * publishes cannot append.
  */
 #include "handlers/sensor/embedded_store.h"
 
 #include "handlers/sensor/live_memory.h"
 
+#include "handlers/sensor/aggregate.h"
+#include "handlers/sensor/keeper_requests.h"
 #include "handlers/sensor/keeper_shared.h"
-#include "handlers/sensor/live_reader.h"
+#include "handlers/sensor/sealer.h"
 #include "handlers/sensor/slots_append.h"
+#include "handlers/sensor/snapshot.h"
 #include "handlers/sensor/store_lock.h"
+#include "handlers/sensor/summarizer.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -28,15 +33,20 @@ enum {
 struct embedded {
     struct reading_store store; /* first: the functions are given this */
     const struct clock *clock;
-    struct live_reader *reader;
     const struct live_published *published;
+    struct snapshots *snapshots;
+    char directory[LIVE_DIRECTORY_BYTES];
     /* In a pool. */
     struct slots *slots;
+    struct keeper_requests *requests;
     /* Without one. */
     struct live_published own;
     struct live_store *live; /* guarded by `lock` */
     struct store_lock store_lock;
     pthread_mutex_t lock;
+    struct summarizer summarizer;
+    struct sealer *sealer;
+    bool seals_by_hand;
 };
 
 static struct embedded *embedded_of(struct reading_store *store)
@@ -50,19 +60,57 @@ static enum hearth_error embedded_range(struct reading_store *store,
                                         const struct reading_range *range, range_visit_fn *visit,
                                         void *context, struct error_record *error)
 {
-    return live_reader_range(embedded_of(store)->reader, range, visit, context, error);
+    struct snapshot *snapshot;
+    enum hearth_error code = snapshot_open(embedded_of(store)->snapshots, &snapshot, error);
+    if (code == HEARTH_OK)
+        code = snapshot_range(snapshot, range, visit, context, error);
+    snapshot_close(snapshot);
+    return code;
 }
 
 static enum hearth_error embedded_latest(struct reading_store *store, struct latest_reading *latest,
                                          size_t capacity, size_t *count, struct error_record *error)
 {
-    return live_reader_latest(embedded_of(store)->reader, latest, capacity, count, error);
+    struct snapshot *snapshot;
+    *count = 0;
+    enum hearth_error code = snapshot_open(embedded_of(store)->snapshots, &snapshot, error);
+    if (code == HEARTH_OK)
+        code = snapshot_latest(snapshot, latest, capacity, count, error);
+    snapshot_close(snapshot);
+    return code;
 }
 
 static enum hearth_error embedded_series(struct reading_store *store, struct reading_series *series,
                                          size_t capacity, size_t *count, struct error_record *error)
 {
-    return live_reader_series(embedded_of(store)->reader, series, capacity, count, error);
+    struct snapshot *snapshot;
+    *count = 0;
+    enum hearth_error code = snapshot_open(embedded_of(store)->snapshots, &snapshot, error);
+    if (code == HEARTH_OK)
+        code = snapshot_series(snapshot, series, capacity, count, error);
+    snapshot_close(snapshot);
+    return code;
+}
+
+static enum hearth_error embedded_aggregate(struct reading_store *store,
+                                            const struct bucket_query *query,
+                                            bucket_visit_fn *visit, void *context,
+                                            struct aggregate_statistics *statistics,
+                                            struct error_record *error)
+{
+    struct snapshot *snapshot;
+    enum hearth_error code = snapshot_open(embedded_of(store)->snapshots, &snapshot, error);
+    if (code == HEARTH_OK)
+        code = aggregate_run(snapshot, query, visit, context, statistics, error);
+    snapshot_close(snapshot);
+    return code;
+}
+
+static enum hearth_error embedded_tail(struct reading_store *store, struct tail_cursor *cursor,
+                                       struct record *records, size_t capacity,
+                                       struct tail_result *result, struct error_record *error)
+{
+    return snapshots_tail(embedded_of(store)->snapshots, cursor, records, capacity, result, error);
 }
 
 static enum hearth_error embedded_state(struct reading_store *store, struct store_state *state,
@@ -139,6 +187,13 @@ static enum hearth_error commit_texts(struct embedded *embedded,
     return code;
 }
 
+/* What fails is in the log, and due again later: the readings are stored. */
+static void seal_when_due(struct embedded *embedded)
+{
+    if (!embedded->seals_by_hand && sealer_is_due(embedded->sealer))
+        (void)sealer_run(embedded->sealer, false, NULL);
+}
+
 static enum hearth_error local_append(struct reading_store *store, const struct record *records,
                                       size_t count, const struct rejected_reading *rejected,
                                       size_t rejected_count, int64_t deadline_ns,
@@ -158,7 +213,41 @@ static enum hearth_error local_append(struct reading_store *store, const struct 
         step = rejected_count - at < COMMIT_TEXTS ? rejected_count - at : COMMIT_TEXTS;
         code = commit_texts(embedded, rejected + at, step, result, error);
     }
+    seal_when_due(embedded);
     return code;
+}
+
+static enum hearth_error reader_append(struct reading_store *store, const struct record *records,
+                                       size_t count, const struct rejected_reading *rejected,
+                                       size_t rejected_count, int64_t deadline_ns,
+                                       struct append_result *result, struct error_record *error)
+{
+    (void)store;
+    (void)records;
+    (void)count;
+    (void)rejected;
+    (void)rejected_count;
+    (void)deadline_ns;
+    *result = (struct append_result){.first_ms = -1, .last_ms = -1};
+    return error_set_internal(error, HEARTH_UNAVAILABLE, 0, "this store is open for reading only");
+}
+
+/* ---- Sealing ---- */
+
+static enum hearth_error pool_seal(struct reading_store *store, int64_t deadline_ns,
+                                   struct error_record *error)
+{
+    struct embedded *embedded = embedded_of(store);
+    return keeper_requests_seal(embedded->requests, embedded->slots, embedded->clock, deadline_ns,
+                                error);
+}
+
+static enum hearth_error local_seal(struct reading_store *store, int64_t deadline_ns,
+                                    struct error_record *error)
+{
+    struct embedded *embedded = embedded_of(store);
+    (void)deadline_ns; /* the work is done here: nobody else is waited for */
+    return sealer_run(embedded->sealer, true, error);
 }
 
 /* ---- Life ---- */
@@ -166,37 +255,45 @@ static enum hearth_error local_append(struct reading_store *store, const struct 
 static void embedded_free(struct reading_store *store)
 {
     struct embedded *embedded = embedded_of(store);
-    live_reader_free(embedded->reader);
+    sealer_free(embedded->sealer);
+    snapshots_free(embedded->snapshots);
     live_store_close(embedded->live);
     store_lock_release(&embedded->store_lock);
     pthread_mutex_destroy(&embedded->lock);
     memory_free(embedded);
 }
 
+/* Over `published`, or over its own. */
 static struct embedded *embedded_new(const struct live_store_options *options,
                                      const struct live_published *published,
                                      struct error_record *error)
 {
+    struct file_operations *files = options->files ? options->files : &file_system;
     struct embedded *embedded = memory_new_zero(1, sizeof *embedded);
     if (embedded) {
         embedded->published = published ? published : &embedded->own;
-        embedded->reader = live_reader_new(options->files ? options->files : &file_system,
-                                           options->directory, embedded->published);
+        embedded->snapshots = snapshots_new(files, options->directory, embedded->published);
     }
-    if (!embedded || !embedded->reader) {
+    if (!embedded || !embedded->snapshots) {
         memory_free(embedded);
         error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for the reading store");
         return NULL;
     }
     embedded->clock = options->clock;
+    embedded->seals_by_hand = options->seals_by_hand;
+    memcpy(embedded->directory, options->directory, sizeof embedded->directory);
+    embedded->summarizer = (struct summarizer){
+        .files = files, .store = embedded->directory, .snapshots = embedded->snapshots};
     embedded->store_lock.file = -1;
     pthread_mutex_init(&embedded->lock, NULL);
     embedded->store = (struct reading_store){
-        .append = published ? pool_append : local_append,
+        .append = reader_append,
         .range = embedded_range,
         .latest = embedded_latest,
         .series = embedded_series,
         .state = embedded_state,
+        .aggregate = embedded_aggregate,
+        .tail = embedded_tail,
         .free = embedded_free,
     };
     return embedded;
@@ -235,7 +332,18 @@ struct reading_store *embedded_store_open(const struct services *services,
     if (!embedded)
         return NULL;
     embedded->slots = keeper_shared_slots(services->shared);
+    embedded->requests = keeper_shared_requests(services->shared);
+    embedded->store.append = pool_append;
+    embedded->store.seal = pool_seal;
     return &embedded->store;
+}
+
+struct reading_store *embedded_store_reader(const struct live_store_options *options,
+                                            const struct live_published *published,
+                                            struct error_record *error)
+{
+    struct embedded *embedded = embedded_new(options, published, error);
+    return embedded ? &embedded->store : NULL;
 }
 
 struct reading_store *embedded_store_local(const struct services *services,
@@ -247,19 +355,31 @@ struct reading_store *embedded_store_local(const struct services *services,
     return embedded_store_local_with(&options, error);
 }
 
-struct reading_store *embedded_store_local_with(const struct live_store_options *options,
-                                                struct error_record *error)
+static enum hearth_error open_locally(struct embedded *embedded,
+                                      const struct live_store_options *options,
+                                      struct error_record *error)
 {
-    struct embedded *embedded = embedded_new(options, NULL, error);
-    if (!embedded)
-        return NULL;
     enum hearth_error code = live_store_prepare(options, error);
     if (code == HEARTH_OK)
         code = store_lock_take(&embedded->store_lock, options->directory, options->clock, NULL,
                                NULL, error);
     if (code == HEARTH_OK)
         code = live_store_open(options, &embedded->own, &embedded->live, error);
-    if (code == HEARTH_OK)
+    if (code != HEARTH_OK)
+        return code;
+    embedded->sealer = sealer_new(embedded->live, summarizer_year, &embedded->summarizer, error);
+    return embedded->sealer ? HEARTH_OK : HEARTH_NO_MEMORY;
+}
+
+struct reading_store *embedded_store_local_with(const struct live_store_options *options,
+                                                struct error_record *error)
+{
+    struct embedded *embedded = embedded_new(options, NULL, error);
+    if (!embedded)
+        return NULL;
+    embedded->store.append = local_append;
+    embedded->store.seal = local_seal;
+    if (open_locally(embedded, options, error) == HEARTH_OK)
         return &embedded->store;
     embedded_free(&embedded->store);
     return NULL;

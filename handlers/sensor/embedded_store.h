@@ -30,6 +30,12 @@ struct reading_store *embedded_store_local(const struct services *services,
 struct reading_store *embedded_store_local_with(const struct live_store_options *options,
                                                 struct error_record *error);
 
+/* For reading what a keeper of this machine publishes in memory that both see: append gives
+ * UNAVAILABLE, there is no seal. `published` must outlive it. NULL on error: NO_MEMORY. */
+struct reading_store *embedded_store_reader(const struct live_store_options *options,
+                                            const struct live_published *published,
+                                            struct error_record *error);
+
 /* sensor.directory, sensor.live_bytes and the services as options. Errors: BAD_REQUEST (the
  * directory's name is too long). */
 HEARTH_MUST_CHECK enum hearth_error live_store_options_from(const struct services *services,

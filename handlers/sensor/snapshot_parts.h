@@ -17,7 +17,7 @@
 
 #include <pthread.h>
 
-enum { SNAPSHOT_STORE_BYTES = 2048, SNAPSHOT_DAY_MS = 86400000, STORE_ID_BYTES = 16 };
+enum { SNAPSHOT_STORE_BYTES = 2048, SNAPSHOT_DAY_MS = 86400000 };
 
 /* What is made of a catalogue when somebody asks for it first, and kept until it is asked of
  * another. */
@@ -40,8 +40,6 @@ struct snapshots {
     struct live_state seen; /* as published when the store was looked at last */
     bool has_seen;
     bool is_current; /* catalogue and live copy are of `seen` */
-    bool has_store_id;
-    unsigned char store_id[STORE_ID_BYTES];
     struct manifest_position position;
     struct catalogue *catalogue;
     struct live_copy *live;

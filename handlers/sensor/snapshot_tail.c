@@ -152,5 +152,8 @@ enum hearth_error snapshots_tail(struct snapshots *snapshots, struct tail_cursor
             code = tail_of(snapshots, &spans, cursor, &tailing, result, error);
         live_spans_clean(&spans);
     }
-    return code == HEARTH_NOT_FOUND ? HEARTH_IO : code;
+    if (code != HEARTH_NOT_FOUND)
+        return code;
+    return error_set_internal(error, HEARTH_UNAVAILABLE, 0,
+                              "the readings in %s were removed or moved", snapshots->store);
 }

@@ -15,11 +15,9 @@
 
 #include "handlers/sensor/record.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
+#include <string.h>
 
-enum { STORE_ID_DIGITS = 32, ATTEMPTS = 10, GATHER_START = 256 };
+enum { ATTEMPTS = 10, GATHER_START = 256 };
 
 /* ---- Life ---- */
 
@@ -54,7 +52,7 @@ static void forget(struct snapshots *snapshots)
     live_copy_release(snapshots->live);
     snapshots->catalogue = NULL;
     snapshots->live = NULL;
-    snapshots->has_seen = snapshots->is_current = snapshots->has_store_id = false;
+    snapshots->has_seen = snapshots->is_current = false;
     snapshots->position = (struct manifest_position){0};
 }
 
@@ -96,56 +94,6 @@ static enum hearth_error take_row(void *context, const struct manifest_row *row)
     return HEARTH_OK;
 }
 
-static bool id_parse(const char *text, unsigned char id[STORE_ID_BYTES])
-{
-    for (size_t i = 0; i < STORE_ID_DIGITS; i++) {
-        unsigned value = (unsigned char)text[i];
-        unsigned digit = value - (value >= 'a' ? 'a' - 10u : '0');
-        if (digit > 15 || (value >= 'a') != (digit > 9))
-            return false;
-        id[i / 2] = (unsigned char)(i % 2 ? id[i / 2] | digit : digit << 4);
-    }
-    return text[STORE_ID_DIGITS] == '\n';
-}
-
-static enum hearth_error require_store_id(struct snapshots *snapshots, struct error_record *error)
-{
-    char path[SNAPSHOT_STORE_BYTES + 16], text[STORE_ID_DIGITS + 2];
-    size_t got = 0;
-    if (snapshots->has_store_id)
-        return HEARTH_OK;
-    snprintf(path, sizeof path, "%s/store.id", snapshots->store);
-    int file = file_open(snapshots->files, path, O_RDONLY, 0, error);
-    if (file < 0 && errno == ENOENT)
-        return error_set_internal(error, HEARTH_CORRUPT, ENOENT, "%s is missing", path);
-    if (file < 0)
-        return error_from_errno(errno);
-    enum hearth_error code =
-        file_read_all(snapshots->files, file, path, text, sizeof text, 0, &got, error);
-    file_close(snapshots->files, file);
-    if (code != HEARTH_OK)
-        return code;
-    if (got != STORE_ID_DIGITS + 1 || !id_parse(text, snapshots->store_id))
-        return error_set_internal(error, HEARTH_CORRUPT, 0, "%s does not hold a store id", path);
-    snapshots->has_store_id = true;
-    return HEARTH_OK;
-}
-
-static enum hearth_error read_rows(struct snapshots *snapshots,
-                                   const struct manifest_position *until, struct rows *rows,
-                                   struct manifest_position *position, struct error_record *error)
-{
-    enum hearth_error code = HEARTH_OK;
-    if (until->bytes > 0 || until->year > 0)
-        code = require_store_id(snapshots, error);
-    if (code == HEARTH_OK)
-        code = manifest_read(snapshots->files, snapshots->store, snapshots->store_id, position,
-                             until, take_row, rows, NULL, error);
-    if (code == HEARTH_NO_MEMORY)
-        error_set_internal(error, code, 0, "no memory for the sealed files");
-    return code;
-}
-
 static enum hearth_error update_catalogue(struct snapshots *snapshots, struct error_record *error)
 {
     const struct live_state *state = &snapshots->spans.state;
@@ -153,7 +101,10 @@ static enum hearth_error update_catalogue(struct snapshots *snapshots, struct er
                                             .bytes = state->manifest_bytes};
     struct manifest_position position = snapshots->position;
     struct rows rows = {0};
-    enum hearth_error code = read_rows(snapshots, &until, &rows, &position, error);
+    enum hearth_error code = manifest_read(snapshots->files, snapshots->store, state->id, &position,
+                                           &until, take_row, &rows, NULL, error);
+    if (code == HEARTH_NO_MEMORY)
+        error_set_internal(error, code, 0, "no memory for the sealed files");
     if (code == HEARTH_OK && (rows.count > 0 || !snapshots->catalogue)) {
         struct catalogue *made = catalogue_extend(snapshots->catalogue, rows.files, rows.count);
         if (made) {
@@ -300,7 +251,8 @@ static void notice_another_store(struct snapshots *snapshots, const struct live_
         return;
     bool back = state->manifest_year < position->year ||
                 (state->manifest_year == position->year && state->manifest_bytes < position->bytes);
-    if (live_state_same_directory(&snapshots->seen, state) && !back)
+    if (live_state_same_directory(&snapshots->seen, state) && !back &&
+        memcmp(snapshots->seen.id, state->id, sizeof state->id) == 0)
         return;
     forget(snapshots);
     sealed_maps_forget(snapshots->maps);
@@ -311,6 +263,9 @@ static enum hearth_error refresh_once(struct snapshots *snapshots, bool again,
                                       struct error_record *error)
 {
     struct live_state state;
+    if (live_published_lost(snapshots->published))
+        return error_set_internal(error, HEARTH_UNAVAILABLE, 0,
+                                  "the readings in %s were removed or moved", snapshots->store);
     if (!live_published_get(snapshots->published, &state))
         return error_set_internal(error, HEARTH_UNAVAILABLE, 0, "the store is not open yet");
     if (!again && nothing_changed(snapshots, &state)) {
@@ -339,7 +294,10 @@ enum hearth_error snapshots_refresh(struct snapshots *snapshots, bool again,
     enum hearth_error code = refresh_once(snapshots, again, error);
     for (int attempt = 1; attempt < ATTEMPTS && code == HEARTH_NOT_FOUND; attempt++)
         code = refresh_once(snapshots, true, error);
-    return code == HEARTH_NOT_FOUND ? HEARTH_IO : code;
+    if (code != HEARTH_NOT_FOUND)
+        return code;
+    return error_set_internal(error, HEARTH_UNAVAILABLE, 0,
+                              "the readings in %s were removed or moved", snapshots->store);
 }
 
 enum hearth_error snapshot_open(struct snapshots *snapshots, struct snapshot **snapshot,
@@ -374,4 +332,5 @@ void snapshot_state(const struct snapshot *snapshot, struct store_state *state)
         .stored_bytes = snapshot->state.stored_bytes,
         .newest_ms = snapshot->state.newest_ms,
     };
+    memcpy(state->id, snapshot->state.id, sizeof state->id);
 }

@@ -94,7 +94,7 @@ static void a_file_not_yet_published_is_not_read(void **state)
 {
     struct live_case *test = *state;
     struct live_published published = {0};
-    struct live_spans spans;
+    struct live_spans spans = {0};
     struct record record = live_reading(1);
     for (int i = 1; i <= 4; i++) {
         char name[32];
@@ -103,11 +103,11 @@ static void a_file_not_yet_published_is_not_read(void **state)
     }
     live_file_write(test, "00000000.poisoned-0.bin", &record, sizeof record); /* nothing of it */
     assert_int_equal(
-        live_spans_list(&file_system, test->options.directory, &published, &spans, NULL),
+        live_spans_refresh(&spans, &file_system, test->options.directory, &published, false, NULL),
         HEARTH_UNAVAILABLE);
     live_publish(&published, &(struct live_state){.sequence = 3, .synced_bytes = RECORD_BYTES});
     assert_int_equal(
-        live_spans_list(&file_system, test->options.directory, &published, &spans, NULL),
+        live_spans_refresh(&spans, &file_system, test->options.directory, &published, false, NULL),
         HEARTH_OK);
     static const int64_t expected[] = {LIVE_SPAN_TO_END, 12, RECORD_BYTES};
     assert_int_equal(spans.count, 3);

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "handlers/sensor/live_reader.h"
+#include "handlers/sensor/snapshot.h"
 
 enum { FIRST = 10, SECOND = 6, TWICE = 4 };
 
@@ -192,13 +192,16 @@ static void a_reader_counts_anew_when_more_stands_twice(void **state)
     struct live_state now;
     write_numbers(test, "00000001.bin", 0, FIRST);
     assert_int_equal(live_store_open(&test->options, &published, &live, NULL), HEARTH_OK);
-    struct live_reader *reader = live_reader_new(&file_system, test->options.directory, &published);
+    struct snapshots *reader = snapshots_new(&file_system, test->options.directory, &published);
     assert_non_null(reader);
     for (int round = 0; round < 3; round++) {
         static const char *const names[] = {"00000002.bin", "00000003.bin", "00000004.bin"};
         struct reading_series series;
         size_t count;
-        assert_int_equal(live_reader_series(reader, &series, 1, &count, NULL), HEARTH_OK);
+        struct snapshot *snapshot;
+        assert_int_equal(snapshot_open(reader, &snapshot, NULL), HEARTH_OK);
+        assert_int_equal(snapshot_series(snapshot, &series, 1, &count, NULL), HEARTH_OK);
+        snapshot_close(snapshot);
         live_store_state(live, &now);
         assert_int_equal(now.stored_twice, TWICE * round);
         assert_int_equal(series.count, now.readings);
@@ -208,7 +211,7 @@ static void a_reader_counts_anew_when_more_stands_twice(void **state)
         assert_int_equal(live_store_open(&test->options, &published, &live, NULL), HEARTH_OK);
     }
     live_store_close(live);
-    live_reader_free(reader);
+    snapshots_free(reader);
 }
 
 #define LIVE_STORY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -2,7 +2,7 @@
  * test_manifest.c - the manifest: rows there and back, reading on, and everything that can be wrong
  * with it.
  */
-#include "support_sealed.h"
+#include "support_made.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ static enum hearth_error see(void *context, const struct manifest_row *row)
     return seen->fail_with;
 }
 
-static enum hearth_error read_all(const struct sealed_case *test,
+static enum hearth_error read_all(const struct made_store *test,
                                   struct manifest_position *position,
                                   const struct manifest_position *until, struct seen *seen,
                                   uint64_t *left, struct error_record *error)
@@ -42,7 +42,7 @@ static enum hearth_error read_all(const struct sealed_case *test,
                          error);
 }
 
-static void expect_rows(const struct sealed_case *test, size_t rows, uint64_t left_expected)
+static void expect_rows(const struct made_store *test, size_t rows, uint64_t left_expected)
 {
     struct manifest_position position = {0};
     struct seen seen;
@@ -56,7 +56,7 @@ static void expect_rows(const struct sealed_case *test, size_t rows, uint64_t le
 }
 
 /* It is damaged, and the detail says so in these words. */
-static void expect_corrupt(const struct sealed_case *test, const char *words, const char *more)
+static void expect_corrupt(const struct made_store *test, const char *words, const char *more)
 {
     struct manifest_position position = {0}, untouched = {0};
     struct seen seen;
@@ -78,9 +78,9 @@ struct text {
     char *lines[LINES]; /* terminated, without '\n' */
 };
 
-static void take_text(const struct sealed_case *test, const char *name, struct text *text)
+static void take_text(const struct made_store *test, const char *name, struct text *text)
 {
-    text->bytes = sealed_case_read(test, name, &text->size);
+    text->bytes = made_store_read(test, name, &text->size);
     assert_non_null(text->bytes);
     text->count = 0;
     for (char *at = text->bytes; *at && text->count < LINES;) {
@@ -92,7 +92,7 @@ static void take_text(const struct sealed_case *test, const char *name, struct t
     }
 }
 
-static void put_text(const struct sealed_case *test, const char *name, struct text *text)
+static void put_text(const struct made_store *test, const char *name, struct text *text)
 {
     char *bytes = calloc(text->size + text->count * 2 + 1, 1);
     size_t length = 0;
@@ -102,7 +102,7 @@ static void put_text(const struct sealed_case *test, const char *name, struct te
         bytes[length + line] = '\n';
         length += line + 1;
     }
-    sealed_case_write(test, name, bytes, length);
+    made_store_write(test, name, bytes, length);
     free(bytes);
     free(text->bytes);
 }
@@ -113,21 +113,21 @@ static void put_text(const struct sealed_case *test, const char *name, struct te
 
 static int setup(void **state)
 {
-    struct sealed_case *test = calloc(1, sizeof *test);
-    sealed_case_init(test);
+    struct made_store *test = calloc(1, sizeof *test);
+    made_store_init(test);
     /* Live file 3 has three parts, all others one; 5 to 7 in the next year, 8 in the one after. */
     for (uint64_t sequence = 1; sequence <= 4; sequence++)
-        sealed_case_rows(test, sequence, DAY + (int)sequence, sequence == 3 ? 3 : 1, 2025);
+        made_store_rows(test, sequence, DAY + (int)sequence, sequence == 3 ? 3 : 1, 2025);
     for (uint64_t sequence = 5; sequence <= 7; sequence++)
-        sealed_case_rows(test, sequence, DAY + (int)sequence, 1, 2026);
-    sealed_case_rows(test, 8, DAY + 8, 1, 2027);
+        made_store_rows(test, sequence, DAY + (int)sequence, 1, 2026);
+    made_store_rows(test, 8, DAY + 8, 1, 2027);
     *state = test;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    sealed_case_clean(*state);
+    made_store_clean(*state);
     free(*state);
     return 0;
 }
@@ -245,7 +245,7 @@ static void numbers_that_contradict_each_other_make_no_row(void **state)
 static void all_rows_come_in_order(void **state)
 {
     static const uint64_t sequences[] = {1, 2, 3, 3, 3, 4, 5, 6, 7, 8};
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     struct manifest_position position = {0};
     struct seen seen;
     uint64_t left;
@@ -260,26 +260,26 @@ static void all_rows_come_in_order(void **state)
 
 static void a_store_without_a_manifest_has_no_rows(void **state)
 {
-    struct sealed_case test;
+    struct made_store test;
     (void)state;
-    sealed_case_init(&test);
+    made_store_init(&test);
     expect_rows(&test, 0, 0);
     snprintf(test.store + strlen(test.store), 16, "/nowhere");
     expect_rows(&test, 0, 0);
-    sealed_case_clean(&test);
+    made_store_clean(&test);
 }
 
 static void reading_goes_on_where_it_was(void **state)
 {
-    struct sealed_case test;
+    struct made_store test;
     struct manifest_position position = {0};
     struct seen seen;
     (void)state;
-    sealed_case_init(&test);
+    made_store_init(&test);
     for (uint64_t sequence = 1; sequence <= 30; sequence++) {
         size_t rows = sequence % 3 + 1;
         int32_t year = 2024 + (int32_t)(sequence / 10);
-        sealed_case_rows(&test, sequence, DAY, (uint32_t)rows, year);
+        made_store_rows(&test, sequence, DAY, (uint32_t)rows, year);
         const struct manifest_position until = test.position;
         assert_int_equal(read_all(&test, &position, &until, &seen, NULL, NULL), HEARTH_OK);
         assert_int_equal(seen.count, rows);
@@ -288,20 +288,20 @@ static void reading_goes_on_where_it_was(void **state)
         assert_int_equal(read_all(&test, &position, &until, &seen, NULL, NULL), HEARTH_OK);
         assert_int_equal(seen.count, 0);
     }
-    sealed_case_clean(&test);
+    made_store_clean(&test);
 }
 
 static void what_is_behind_the_published_end_is_not_looked_at(void **state)
 {
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     struct manifest_position position = {0}, until = test->position;
     struct seen seen;
     size_t size;
-    char *bytes = sealed_case_read(test, FILE_2027, &size);
+    char *bytes = made_store_read(test, FILE_2027, &size);
     bytes = realloc(bytes, size + 100);
     memset(bytes + size, 'x', 100);
-    sealed_case_write(test, FILE_2027, bytes, size + 100);
-    sealed_case_write(test, "manifest/2028.ndjson", "rubbish\n", 8);
+    made_store_write(test, FILE_2027, bytes, size + 100);
+    made_store_write(test, "manifest/2028.ndjson", "rubbish\n", 8);
     assert_int_equal(read_all(test, &position, &until, &seen, NULL, NULL), HEARTH_OK);
     assert_int_equal(seen.count, 10);
     free(bytes);
@@ -309,7 +309,7 @@ static void what_is_behind_the_published_end_is_not_looked_at(void **state)
 
 static void a_published_end_within_a_set_is_damage(void **state)
 {
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     struct manifest_position position = {0}, until = {.year = 2025};
     struct seen seen;
     struct error_record error = {0};
@@ -325,7 +325,7 @@ static void a_published_end_within_a_set_is_damage(void **state)
 
 static void the_visitors_error_ends_the_reading(void **state)
 {
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     struct manifest_position position = {0}, untouched = {0};
     struct seen seen = {.fail_with = HEARTH_CLIENT_GONE};
     assert_int_equal(
@@ -339,7 +339,7 @@ static void the_visitors_error_ends_the_reading(void **state)
 
 static void a_line_that_is_no_row_is_named(void **state)
 {
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     struct text text;
     take_text(test, FILE_2025, &text);
     text.lines[1][4] = 'X';
@@ -349,7 +349,7 @@ static void a_line_that_is_no_row_is_named(void **state)
 
 static void a_changed_row_breaks_the_chain_behind_it(void **state)
 {
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     struct text text;
     take_text(test, FILE_2026, &text);
     char *hash = strstr(text.lines[0], "\"sha256\":\"") + 10;
@@ -360,7 +360,7 @@ static void a_changed_row_breaks_the_chain_behind_it(void **state)
 
 static void rows_that_changed_places_are_found(void **state)
 {
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     struct text text;
     take_text(test, FILE_2026, &text);
     char *first = text.lines[0];
@@ -372,7 +372,7 @@ static void rows_that_changed_places_are_found(void **state)
 
 static void a_missing_row_is_found(void **state)
 {
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     struct text text;
     take_text(test, FILE_2025, &text);
     for (size_t i = 1; i + 1 < text.count; i++)
@@ -384,10 +384,10 @@ static void a_missing_row_is_found(void **state)
 
 static void a_missing_year_is_found(void **state)
 {
-    struct sealed_case *test = *state;
-    sealed_case_remove(test, FILE_2026);
+    struct made_store *test = *state;
+    made_store_remove(test, FILE_2026);
     expect_corrupt(test, "manifest/2027.ndjson line 1", "file of a year before is missing");
-    sealed_case_remove(test, FILE_2027);
+    made_store_remove(test, FILE_2027);
     expect_rows(test, 6, 0); /* nothing says that there was more... */
     struct manifest_position position = {0}, until = test->position;
     struct seen seen;
@@ -398,21 +398,21 @@ static void a_missing_year_is_found(void **state)
 
 static void the_first_year_missing_is_found(void **state)
 {
-    struct sealed_case *test = *state;
-    sealed_case_remove(test, FILE_2025);
+    struct made_store *test = *state;
+    made_store_remove(test, FILE_2025);
     expect_corrupt(test, "manifest/2026.ndjson line 1", "file of a year before is missing");
 }
 
 static void another_stores_manifest_is_found(void **state)
 {
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     test->id[3] ^= 1;
     expect_corrupt(test, "manifest/2025.ndjson line 1", "chain is broken");
 }
 
 static void both_sides_of_a_fork_are_named(void **state)
 {
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     struct text text;
     char fork[MANIFEST_ROW_BYTES];
     take_text(test, FILE_2026, &text);
@@ -428,7 +428,7 @@ static void both_sides_of_a_fork_are_named(void **state)
 
 static void a_fork_across_years_is_named(void **state)
 {
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     struct text text, later;
     take_text(test, FILE_2025, &text);
     take_text(test, FILE_2027, &later);
@@ -439,26 +439,26 @@ static void a_fork_across_years_is_named(void **state)
 }
 
 /* Bytes behind what counts, in the place of a hash that is not known to be wrong. */
-static void append_bytes(const struct sealed_case *test, const char *name, const void *more,
+static void append_bytes(const struct made_store *test, const char *name, const void *more,
                          size_t count)
 {
     size_t size = 0;
-    char *bytes = sealed_case_read(test, name, &size);
+    char *bytes = made_store_read(test, name, &size);
     bytes = realloc(bytes, size + count + 1);
     memcpy(bytes + size, more, count);
-    sealed_case_write(test, name, bytes, size + count);
+    made_store_write(test, name, bytes, size + count);
     free(bytes);
 }
 
 static void a_torn_end_is_left(void **state)
 {
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     char zeros[700] = {0};
     size_t size;
-    char *whole = sealed_case_read(test, FILE_2027, &size);
+    char *whole = made_store_read(test, FILE_2027, &size);
     append_bytes(test, FILE_2027, whole, size / 2); /* half a row */
     expect_rows(test, 10, size / 2);
-    sealed_case_write(test, FILE_2027, whole, size);
+    made_store_write(test, FILE_2027, whole, size);
     append_bytes(test, FILE_2027, zeros, sizeof zeros);
     expect_rows(test, 10, sizeof zeros);
     append_bytes(test, FILE_2027, "\n", 1);
@@ -468,31 +468,31 @@ static void a_torn_end_is_left(void **state)
 
 static void an_incomplete_set_at_the_end_is_left(void **state)
 {
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     struct manifest_position before = test->position;
-    sealed_case_rows(test, 9, DAY, 4, 2027);
+    made_store_rows(test, 9, DAY, 4, 2027);
     size_t size, left;
-    char *whole = sealed_case_read(test, FILE_2027, &size);
+    char *whole = made_store_read(test, FILE_2027, &size);
     for (size_t cut = (size_t)before.bytes; cut < size; cut++) {
-        sealed_case_write(test, FILE_2027, whole, cut);
+        made_store_write(test, FILE_2027, whole, cut);
         expect_rows(test, 10, cut - before.bytes);
     }
     /* Parts of it were not written: a hole in the second row, the last ones whole. */
-    sealed_case_write(test, FILE_2027, whole, size);
+    made_store_write(test, FILE_2027, whole, size);
     left = size - (size_t)before.bytes;
     memset(whole + before.bytes + left / 4 + 10, 0, 200);
-    sealed_case_write(test, FILE_2027, whole, size);
+    made_store_write(test, FILE_2027, whole, size);
     expect_rows(test, 10, left);
     free(whole);
 }
 
 static void an_incomplete_set_of_a_new_year_is_left(void **state)
 {
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     struct manifest_position position = {0};
     struct seen seen;
     uint64_t left;
-    sealed_case_rows(test, 9, DAY, 2, 2028);
+    made_store_rows(test, 9, DAY, 2, 2028);
     struct text text;
     take_text(test, "manifest/2028.ndjson", &text);
     text.count = 1;
@@ -507,9 +507,9 @@ static void an_incomplete_set_of_a_new_year_is_left(void **state)
 
 static void damage_is_not_taken_for_a_torn_end(void **state)
 {
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     struct text text;
-    sealed_case_remove(test, FILE_2027);
+    made_store_remove(test, FILE_2027);
     take_text(test, FILE_2026, &text);
     text.lines[1][0] = 'X'; /* of file 6; behind it stands the whole set of file 7 */
     put_text(test, FILE_2026, &text);
@@ -524,19 +524,19 @@ static void damage_is_not_taken_for_a_torn_end(void **state)
 static void expect_no_set(uint64_t sequence, uint32_t part, uint32_t parts, uint64_t slots,
                           const char *words)
 {
-    struct sealed_case test;
+    struct made_store test;
     struct manifest_row row = {
         .file = {DAY, 10, 6}, .part = 1, .parts = 2, .slots = 20, .sha256 = {1}};
-    sealed_case_init(&test);
-    sealed_case_rows(&test, 5, DAY, 1, 2025);
-    sealed_case_row(&test, &row, 2025);
+    made_store_init(&test);
+    made_store_rows(&test, 5, DAY, 1, 2025);
+    made_store_row(&test, &row, 2025);
     row.file.sequence = sequence;
     row.part = part;
     row.parts = parts;
     row.slots = slots;
-    sealed_case_row(&test, &row, 2025);
+    made_store_row(&test, &row, 2025);
     expect_corrupt(&test, "manifest/2025.ndjson line", words);
-    sealed_case_clean(&test);
+    made_store_clean(&test);
 }
 
 static void a_set_that_does_not_fit_is_found(void **state)
@@ -551,38 +551,38 @@ static void a_set_that_does_not_fit_is_found(void **state)
 
 static void a_set_must_have_its_beginning_and_no_more_records_than_slots(void **state)
 {
-    struct sealed_case test;
+    struct made_store test;
     struct manifest_row row = {
         .file = {DAY, 10, 6}, .part = 2, .parts = 2, .slots = 20, .sha256 = {1}};
     (void)state;
-    sealed_case_init(&test);
-    sealed_case_row(&test, &row, 2025);
+    made_store_init(&test);
+    made_store_row(&test, &row, 2025);
     expect_corrupt(&test, "manifest/2025.ndjson line 1", "begins in its middle");
-    sealed_case_clean(&test);
-    sealed_case_init(&test);
+    made_store_clean(&test);
+    made_store_init(&test);
     row.part = 1;
     row.slots = 19;
-    sealed_case_row(&test, &row, 2025);
+    made_store_row(&test, &row, 2025);
     row.part = 2;
-    sealed_case_row(&test, &row, 2025);
+    made_store_row(&test, &row, 2025);
     expect_corrupt(&test, "manifest/2025.ndjson line 1", "more records than");
-    sealed_case_clean(&test);
+    made_store_clean(&test);
 }
 
 static void sequences_must_ascend(void **state)
 {
-    struct sealed_case test;
+    struct made_store test;
     (void)state;
-    sealed_case_init(&test);
-    sealed_case_rows(&test, 5, DAY, 1, 2025);
-    sealed_case_rows(&test, 5, DAY + 9, 1, 2025);
+    made_store_init(&test);
+    made_store_rows(&test, 5, DAY, 1, 2025);
+    made_store_rows(&test, 5, DAY + 9, 1, 2025);
     expect_corrupt(&test, "manifest/2025.ndjson line 2", "sequences do not ascend");
-    sealed_case_clean(&test);
+    made_store_clean(&test);
 }
 
 static void a_year_must_not_end_within_a_set(void **state)
 {
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     struct text text;
     take_text(test, FILE_2025, &text);
     text.count = 4;
@@ -594,23 +594,23 @@ static void a_year_must_not_end_within_a_set(void **state)
 static void no_flipped_bit_before_the_last_row_goes_unseen(void **state)
 {
     static const char *const names[] = {FILE_2025, FILE_2026, FILE_2027};
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     for (size_t i = 0; i < 3; i++) {
         size_t size;
-        char *bytes = sealed_case_read(test, names[i], &size);
+        char *bytes = made_store_read(test, names[i], &size);
         for (size_t bit = 0; bit < size * 8; bit += 3) {
             struct manifest_position position = {0};
             struct seen seen;
             uint64_t left = 0;
             bytes[bit / 8] ^= (char)(1 << bit % 8);
-            sealed_case_write(test, names[i], bytes, size);
+            made_store_write(test, names[i], bytes, size);
             enum hearth_error code = read_all(test, &position, NULL, &seen, &left, NULL);
             assert_true(code == HEARTH_OK || code == HEARTH_CORRUPT);
             if (i < 2)
                 assert_int_equal(code, HEARTH_CORRUPT);
             bytes[bit / 8] ^= (char)(1 << bit % 8);
         }
-        sealed_case_write(test, names[i], bytes, size);
+        made_store_write(test, names[i], bytes, size);
         free(bytes);
     }
 }
@@ -619,7 +619,7 @@ static void no_flipped_bit_before_the_last_row_goes_unseen(void **state)
 
 static void whatever_fails_is_an_error_and_nothing_moves(void **state)
 {
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     struct fault_files faults;
     struct seen seen;
     int64_t calls = 1;
@@ -643,7 +643,7 @@ static void whatever_fails_is_an_error_and_nothing_moves(void **state)
 
 static void memory_that_runs_out_is_an_error(void **state)
 {
-    struct sealed_case *test = *state;
+    struct made_store *test = *state;
     enum hearth_error code = HEARTH_NO_MEMORY;
     for (int64_t count = 0; code == HEARTH_NO_MEMORY && count < 20; count++) {
         struct manifest_position position = {0};
@@ -666,13 +666,13 @@ static enum hearth_error count_row(void *context, const struct manifest_row *row
 
 static void forty_thousand_rows_are_read_at_once(void **state)
 {
-    struct sealed_case test;
+    struct made_store test;
     struct manifest_position position = {0};
     uint64_t records = 0;
     (void)state;
-    sealed_case_init(&test);
+    made_store_init(&test);
     for (uint64_t sequence = 1; sequence <= MANY_ROWS / 1000; sequence++)
-        sealed_case_rows(&test, sequence, (int)sequence * 1000, 1000, 2025);
+        made_store_rows(&test, sequence, (int)sequence * 1000, 1000, 2025);
     int64_t began_ns = clock_monotonic_ns(&clock_system);
     assert_int_equal(manifest_read(&file_system, test.store, test.id, &position, NULL, count_row,
                                    &records, NULL, NULL),
@@ -680,7 +680,7 @@ static void forty_thousand_rows_are_read_at_once(void **state)
     print_message("%d rows read in %.1f ms\n", MANY_ROWS,
                   (double)(clock_monotonic_ns(&clock_system) - began_ns) / 1e6);
     assert_int_equal(records, MANY_ROWS * 10);
-    sealed_case_clean(&test);
+    made_store_clean(&test);
 }
 
 #define STORY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
