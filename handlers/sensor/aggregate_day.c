@@ -53,8 +53,9 @@ static uint64_t gap_allowed_ms(const struct series_sum *sum, const unsigned char
 
 void day_walk_renamed(struct day_walk *walk)
 {
-    uint32_t clock = 0, track = 0;
+    uint32_t at = 0;
     walk->mixed = false;
+    walk->series_count = 0;
     if (!walk->summary)
         return;
     for (size_t i = 0; i < walk->summary->series_count; i++) {
@@ -62,13 +63,11 @@ void day_walk_renamed(struct day_walk *walk)
         unsigned kind = summary_series_kind(series);
         struct series_sum *sum = sums_of_place(walk->sums, summary_series_place(series));
         uint64_t gap_max_ms = gap_allowed_ms(sum, series);
-        if (sum == &walk->sums->unwanted)
-            sum = NULL;
-        else if (gap_max_ms != UINT64_MAX)
-            walk->mixed = true;
-        walk->series[i] = (struct day_series){sum, kind, clock, track, gap_max_ms};
-        clock += summary_clocks_of(kind);
-        track += summary_tracks_of(kind);
+        if (sum != &walk->sums->unwanted && kind != 0) {
+            walk->series[walk->series_count++] = (struct day_series){sum, kind, at, gap_max_ms};
+            walk->mixed |= gap_max_ms != UINT64_MAX;
+        }
+        at += summary_entry_bytes(kind);
     }
 }
 
@@ -84,32 +83,34 @@ static bool reserve_series(struct day_walk *walk, size_t count)
     return true;
 }
 
+static bool clock_usable(const struct day_series *series, const unsigned char *clock)
+{
+    return summary_read32(clock + CLOCK_GAP_MS) <= series->gap_max_ms;
+}
+
 static bool node_usable(const struct day_walk *walk, const unsigned char *node)
 {
-    if (!walk->mixed)
-        return true;
-    for (size_t i = 0; i < walk->summary->series_count; i++) {
+    for (size_t i = 0; i < walk->series_count; i++) {
         const struct day_series *series = &walk->series[i];
-        const unsigned char *gap = node + walk->summary->layout.gap_ms + series->clock * 4;
-        for (unsigned c = 0; series->sum && c < summary_clocks_of(series->kind); c++)
-            if (summary_read32(gap + c * 4) > series->gap_max_ms)
-                return false;
+        const unsigned char *clock = node + series->at;
+        if (!clock_usable(series, clock) ||
+            (summary_clocks_of(series->kind) == 2 &&
+             !clock_usable(series, clock + CLOCK_BYTES + TRACK_BYTES)))
+            return false;
     }
     return true;
 }
 
 /* Joins the times of a clock; for how long the value before it held. */
-static inline uint64_t join_clock(struct sum_clock *sum, const unsigned char *node,
-                                  const struct summary_layout *layout, size_t clock,
+static inline uint64_t join_clock(struct sum_clock *sum, const unsigned char *clock,
                                   uint64_t start_ms, uint64_t limit_ms)
 {
-    const unsigned char *at = node + layout->count + clock * 4;
-    size_t step = layout->first_ms - layout->count;
-    uint64_t gap_ms = summary_read32(at + 4 * step);
-    uint64_t held_ms = sum_clock_hold(sum, start_ms + summary_read32(at + step), limit_ms);
-    sum->count += summary_read32(at);
-    sum->last_ms = start_ms + summary_read32(at + 2 * step);
-    sum->covered_ms += summary_read32(at + 3 * step);
+    uint64_t gap_ms = summary_read32(clock + CLOCK_GAP_MS);
+    uint64_t held_ms =
+        sum_clock_hold(sum, start_ms + summary_read32(clock + CLOCK_FIRST_MS), limit_ms);
+    sum->count += summary_read32(clock + CLOCK_COUNT);
+    sum->last_ms = start_ms + summary_read32(clock + CLOCK_LAST_MS);
+    sum->covered_ms += summary_read32(clock + CLOCK_COVERED_MS);
     sum->gap_ms = gap_ms > sum->gap_ms ? gap_ms : sum->gap_ms;
     return held_ms;
 }
@@ -120,85 +121,66 @@ static inline uint64_t lifted(const unsigned char *at)
 }
 
 /* Joins the values of a track; `first` when the bucket had none before. */
-static inline void join_track(struct sum_track *sum, const unsigned char *node,
-                              const struct summary_layout *layout, size_t track, uint64_t start_ms,
-                              uint64_t held_ms, uint64_t covered_ms, bool first)
+static inline void join_track(struct sum_track *sum, const unsigned char *track,
+                              const unsigned char *clock, uint64_t start_ms, uint64_t held_ms,
+                              bool first)
 {
-    const unsigned char *values = node + layout->first + track * 2;
-    const unsigned char *times = node + layout->min_ms + track * 4;
-    size_t step = layout->last - layout->first, times_step = layout->max_ms - layout->min_ms;
+    uint64_t covered_ms = summary_read32(clock + CLOCK_COVERED_MS);
+    uint64_t min_ms = start_ms + summary_read32(track + TRACK_MIN_MS),
+             max_ms = start_ms + summary_read32(track + TRACK_MAX_MS);
     if (first)
-        sum->first = lifted(values);
-    sum->integral += sum->last * held_ms + summary_read64(node + layout->integral + track * 8) +
-                     SUM_LIFT * covered_ms;
-    sum->last = lifted(values + step);
-    sum_track_limits(
-        sum, sum_min_key(lifted(values + 2 * step), start_ms + summary_read32(times)),
-        sum_max_key(lifted(values + 3 * step), start_ms + summary_read32(times + times_step)));
+        sum->first = lifted(track + TRACK_FIRST);
+    sum->integral +=
+        sum->last * held_ms + summary_read64(track + TRACK_INTEGRAL) + SUM_LIFT * covered_ms;
+    sum->last = lifted(track + TRACK_LAST);
+    sum_track_limits(sum, sum_min_key(lifted(track + TRACK_MIN), min_ms),
+                     sum_max_key(lifted(track + TRACK_MAX), max_ms));
 }
 
-static inline uint32_t clock_count(const struct summary_layout *layout, const unsigned char *node,
-                                   size_t clock)
+/* A clock and the two tracks behind it. */
+static inline void join_both(struct series_sum *sum, const unsigned char *entry, uint64_t start_ms)
 {
-    return summary_read32(node + layout->count + clock * 4);
+    bool first = sum->clocks[0].count == 0;
+    const unsigned char *track = entry + CLOCK_BYTES;
+    uint64_t held_ms = join_clock(&sum->clocks[0], entry, start_ms, sum->limit_ms);
+    for (unsigned i = 0; i < QUANTITY_COUNT; i++, track += TRACK_BYTES)
+        join_track(&sum->tracks[i], track, entry, start_ms, held_ms, first);
 }
 
-static inline uint32_t clock_covered(const struct summary_layout *layout, const unsigned char *node,
-                                     size_t clock)
-{
-    return summary_read32(node + layout->covered_ms + clock * 4);
-}
-
-static inline void join_both(struct series_sum *sum, const struct day_series *series,
-                             const unsigned char *node, const struct summary_layout *layout,
-                             uint64_t start_ms)
-{
-    struct sum_clock *clock = &sum->clocks[0];
-    bool first = clock->count == 0;
-    uint64_t covered_ms = clock_covered(layout, node, series->clock);
-    uint64_t held_ms = join_clock(clock, node, layout, series->clock, start_ms, sum->limit_ms);
-    for (unsigned i = 0; i < QUANTITY_COUNT; i++)
-        join_track(&sum->tracks[i], node, layout, series->track + i, start_ms, held_ms, covered_ms,
-                   first);
-}
-
-static void join_apart(struct series_sum *sum, const struct day_series *series,
-                       const unsigned char *node, const struct summary_layout *layout,
+static void join_apart(struct series_sum *sum, unsigned kind, const unsigned char *entry,
                        uint64_t start_ms)
 {
-    size_t clock = series->clock, track = series->track;
-    bool same = series->kind & SUMMARY_SAME_CLOCK;
+    const unsigned char *clock = entry, *at = entry;
     sum_part(sum);
     for (unsigned i = 0; i < QUANTITY_COUNT; i++) {
-        if (!(series->kind & (1u << i)))
+        if (!(kind & (1u << i)))
             continue;
-        if (clock_count(layout, node, clock) > 0) {
-            bool first = sum->clocks[i].count == 0;
-            uint64_t held_ms =
-                join_clock(&sum->clocks[i], node, layout, clock, start_ms, sum->limit_ms);
-            join_track(&sum->tracks[i], node, layout, track, start_ms, held_ms,
-                       clock_covered(layout, node, clock), first);
+        if (i == QUANTITY_TEMPERATURE || !(kind & SUMMARY_SAME_CLOCK)) {
+            clock = at;
+            at += CLOCK_BYTES;
         }
-        clock += !same;
-        track++;
+        if (summary_read32(clock + CLOCK_COUNT) > 0) {
+            bool first = sum->clocks[i].count == 0;
+            uint64_t held_ms = join_clock(&sum->clocks[i], clock, start_ms, sum->limit_ms);
+            join_track(&sum->tracks[i], at, clock, start_ms, held_ms, first);
+        }
+        at += TRACK_BYTES;
     }
 }
 
 /* False when it must not be used. */
 static bool join_node(struct day_walk *walk, const unsigned char *node)
 {
-    const struct summary_layout *layout = &walk->summary->layout;
-    if (!node_usable(walk, node))
+    if (walk->mixed && !node_usable(walk, node))
         return false;
-    for (size_t i = 0; i < walk->summary->series_count; i++) {
+    for (size_t i = 0; i < walk->series_count; i++) {
         const struct day_series *series = &walk->series[i];
         struct series_sum *sum = series->sum;
-        if (!sum || series->kind == 0)
-            continue;
+        const unsigned char *entry = node + series->at;
         if (!(sum->shared && (series->kind & SUMMARY_SAME_CLOCK)))
-            join_apart(sum, series, node, layout, walk->start_ms);
-        else if (clock_count(layout, node, series->clock) > 0)
-            join_both(sum, series, node, layout, walk->start_ms);
+            join_apart(sum, series->kind, entry, walk->start_ms);
+        else if (summary_read32(entry + CLOCK_COUNT) > 0)
+            join_both(sum, entry, walk->start_ms);
     }
     return true;
 }

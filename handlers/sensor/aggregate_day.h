@@ -10,11 +10,11 @@
 #include "handlers/sensor/record_merge.h"
 #include "handlers/sensor/summary_format.h"
 
-/* A series of the day's summary, and where it goes. */
+/* A series of the day's summary that somebody asked for, and where it goes. */
 struct day_series {
-    struct series_sum *sum; /* NULL = nobody asked for it */
+    struct series_sum *sum;
     unsigned kind;
-    uint32_t clock, track;
+    uint32_t at;         /* in a node */
     uint64_t gap_max_ms; /* of a digest that may be used; UINT64_MAX = of any */
 };
 
@@ -36,7 +36,7 @@ struct day_walk {
     size_t *positions;      /* where a block begins in each run, and where it ends */
     size_t slices_capacity;
     struct day_series *series; /* of the summary */
-    size_t series_capacity;
+    size_t series_count, series_capacity;
     bool mixed; /* some series' digests may not be usable */
 };
 

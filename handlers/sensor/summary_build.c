@@ -162,9 +162,8 @@ static uint32_t block_records_of(const struct summary_builder *builder, uint32_t
 {
     uint64_t records = asked;
     if (records == 0) {
-        struct summary_layout layout;
-        summary_layout_of(builder->day.clocks, builder->day.tracks, &layout);
-        records = layout.bytes * SUMMARY_BLOCK_RECORDS / SUMMARY_BLOCK_BYTES;
+        records = summary_node_bytes(builder->day.clocks, builder->day.tracks) *
+                  SUMMARY_BLOCK_RECORDS / SUMMARY_BLOCK_BYTES;
         if (records < SUMMARY_BLOCK_MINIMUM)
             records = SUMMARY_BLOCK_MINIMUM;
     }
@@ -240,46 +239,53 @@ static enum hearth_error lay_out(struct summary_builder *builder,
 
 /* ---- Second pass ---- */
 
-static void write_clock(unsigned char *node, const struct summary_layout *layout, size_t clock,
-                        const struct digest *digest)
+static void write_clock(unsigned char *at, const struct digest *digest)
 {
-    summary_write32(node + layout->count + clock * 4, (uint32_t)digest->count);
-    summary_write32(node + layout->first_ms + clock * 4, (uint32_t)digest->first_ms);
-    summary_write32(node + layout->last_ms + clock * 4, (uint32_t)digest->last_ms);
-    summary_write32(node + layout->covered_ms + clock * 4, (uint32_t)digest->covered_ms);
-    summary_write32(node + layout->gap_ms + clock * 4, (uint32_t)digest->gap_ms);
+    summary_write32(at + CLOCK_COUNT, (uint32_t)digest->count);
+    summary_write32(at + CLOCK_FIRST_MS, (uint32_t)digest->first_ms);
+    summary_write32(at + CLOCK_LAST_MS, (uint32_t)digest->last_ms);
+    summary_write32(at + CLOCK_COVERED_MS, (uint32_t)digest->covered_ms);
+    summary_write32(at + CLOCK_GAP_MS, (uint32_t)digest->gap_ms);
 }
 
-static void write_track(unsigned char *node, const struct summary_layout *layout, size_t track,
-                        const struct digest *digest)
+static void write_track(unsigned char *at, const struct digest *digest)
 {
-    summary_write64(node + layout->integral + track * 8, (uint64_t)digest->integral);
-    summary_write32(node + layout->min_ms + track * 4, (uint32_t)digest->min_ms);
-    summary_write32(node + layout->max_ms + track * 4, (uint32_t)digest->max_ms);
-    summary_write16(node + layout->first + track * 2, (uint16_t)digest->first);
-    summary_write16(node + layout->last + track * 2, (uint16_t)digest->last);
-    summary_write16(node + layout->min + track * 2, (uint16_t)digest->min);
-    summary_write16(node + layout->max + track * 2, (uint16_t)digest->max);
+    summary_write64(at + TRACK_INTEGRAL, (uint64_t)digest->integral);
+    summary_write32(at + TRACK_MIN_MS, (uint32_t)digest->min_ms);
+    summary_write32(at + TRACK_MAX_MS, (uint32_t)digest->max_ms);
+    summary_write16(at + TRACK_FIRST, (uint16_t)digest->first);
+    summary_write16(at + TRACK_LAST, (uint16_t)digest->last);
+    summary_write16(at + TRACK_MIN, (uint16_t)digest->min);
+    summary_write16(at + TRACK_MAX, (uint16_t)digest->max);
 }
 
-/* The digests of a level become a node, are joined to the level above, and begin anew. */
+/* A series' digests of a level; gives back where the next series' begin. */
+static unsigned char *write_entry(unsigned char *at, const struct build_series *series, int level)
+{
+    for (unsigned quantity = 0; quantity < QUANTITY_COUNT; quantity++) {
+        const struct digest *digest = &series->digests[level][quantity];
+        if (!(series->kind & (1u << quantity)))
+            continue;
+        if (quantity == QUANTITY_TEMPERATURE || !(series->kind & SUMMARY_SAME_CLOCK)) {
+            write_clock(at, digest);
+            at += CLOCK_BYTES;
+        }
+        write_track(at, digest);
+        at += TRACK_BYTES;
+    }
+    return at;
+}
+
+/* The digests of a level become a node (NULL = none), are joined to the level above, and begin
+ * anew. */
 static void finish_level(struct summary_builder *builder, int level, unsigned char *node)
 {
-    size_t clock = 0, track = 0;
     for (size_t i = 0; i < builder->day.series_count; i++) {
         struct build_series *series = &builder->series[i];
+        if (node)
+            node = write_entry(node, series, level);
         for (unsigned quantity = 0; quantity < QUANTITY_COUNT; quantity++) {
             struct digest *digest = &series->digests[level][quantity];
-            if (!(series->kind & (1u << quantity)))
-                continue;
-            bool own_clock =
-                quantity == QUANTITY_TEMPERATURE || !(series->kind & SUMMARY_SAME_CLOCK);
-            if (node && own_clock)
-                write_clock(node, &builder->day.layout, clock, digest);
-            if (node)
-                write_track(node, &builder->day.layout, track, digest);
-            clock += own_clock;
-            track++;
             if (level < LEVEL_DAY)
                 digest_join(&series->digests[level + 1][quantity], digest, series->limit_ms);
             *digest = (struct digest){0};

@@ -57,14 +57,20 @@
  *
  * A block is so many consecutive records of the merge of the day's files (the last block has what
  * is left), a group eight blocks; a day of at most eight blocks has no groups. A node holds the
- * digests of all series for one block, group or day. A track is a quantity of a series, a clock the
- * times of its readings: where every reading of a series has both quantities or neither, its two
- * tracks share one clock. Both are counted through the series in their order, temperature first. A
- * node is, member by member,
- *      integral  i64 a track       value times milliseconds
- *      min_ms, max_ms  u32 a track
- *      count, first_ms, last_ms, covered_ms, gap_ms  u32 a clock
- *      first, last, min, max  i16 a track
+ * digests of all series for one block, group or day, in the order of the series: clocks, which are
+ * the times of a series' readings, and tracks, which are the values of a quantity. A series with
+ * one quantity has a clock and a track; one with both has a clock and a track for each, temperature
+ * first, but where every reading has both or neither, the two tracks follow one clock.
+ *
+ *   clock, 20 bytes                          track, 24 bytes
+ *      0   4  count                             0   8  integral, signed
+ *      4   4  time of the first reading         8   4  time of the minimum
+ *      8   4  of the last                      12   4  of the maximum
+ *     12   4  covered, ms                      16   2  first value, signed
+ *     16   4  longest gap, ms                  18   2  last
+ *                                              20   2  minimum
+ *                                              22   2  maximum
+ *
  * as in digest.h; of a series without readings there all is 0.
  *
  * So 8 series with both quantities take 544 bytes a block of 256 records.
@@ -97,12 +103,12 @@ bool summary_path(const char *store, int32_t year, char path[SUMMARY_PATH_BYTES]
 
 void summary_day_measure(struct summary_day *day)
 {
-    summary_layout_of(day->clocks, day->tracks, &day->layout);
+    day->node_bytes = summary_node_bytes(day->clocks, day->tracks);
     day->blocks = summary_block_count(day->records, day->block_records);
     day->groups = summary_group_count(day->blocks);
-    day->totals_bytes = day->series_count * SUMMARY_SERIES_BYTES + day->layout.bytes;
+    day->totals_bytes = day->series_count * SUMMARY_SERIES_BYTES + day->node_bytes;
     day->blocks_bytes =
-        summary_keys_bytes(day->blocks) + (day->groups + day->blocks) * day->layout.bytes;
+        summary_keys_bytes(day->blocks) + (day->groups + day->blocks) * day->node_bytes;
 }
 
 /* ---- Opening ---- */

@@ -37,12 +37,22 @@ enum {
     SUMMARY_KINDS = 7,
 };
 
-/* Where the members of a node begin, for so many clocks and tracks. */
-struct summary_layout {
-    size_t integral, min_ms, max_ms;                     /* one a track: i64, u32, u32 */
-    size_t count, first_ms, last_ms, covered_ms, gap_ms; /* one a clock: u32 */
-    size_t first, last, min, max;                        /* one a track: i16 */
-    size_t bytes;                                        /* of a node */
+/* A clock of a node, all u32, and a track. */
+enum {
+    CLOCK_COUNT = 0,
+    CLOCK_FIRST_MS = 4,
+    CLOCK_LAST_MS = 8,
+    CLOCK_COVERED_MS = 12,
+    CLOCK_GAP_MS = 16,
+    CLOCK_BYTES = 20,
+    TRACK_INTEGRAL = 0, /* i64 */
+    TRACK_MIN_MS = 8,   /* u32 */
+    TRACK_MAX_MS = 12,
+    TRACK_FIRST = 16, /* i16 */
+    TRACK_LAST = 18,
+    TRACK_MIN = 20,
+    TRACK_MAX = 22,
+    TRACK_BYTES = 24,
 };
 
 static inline size_t summary_align(size_t bytes)
@@ -50,21 +60,9 @@ static inline size_t summary_align(size_t bytes)
     return (bytes + SUMMARY_ALIGNMENT - 1) / SUMMARY_ALIGNMENT * SUMMARY_ALIGNMENT;
 }
 
-static inline void summary_layout_of(size_t clocks, size_t tracks, struct summary_layout *layout)
+static inline size_t summary_node_bytes(size_t clocks, size_t tracks)
 {
-    layout->integral = 0;
-    layout->min_ms = tracks * 8;
-    layout->max_ms = tracks * 12;
-    layout->count = tracks * 16;
-    layout->first_ms = layout->count + clocks * 4;
-    layout->last_ms = layout->count + clocks * 8;
-    layout->covered_ms = layout->count + clocks * 12;
-    layout->gap_ms = layout->count + clocks * 16;
-    layout->first = layout->count + clocks * 20;
-    layout->last = layout->first + tracks * 2;
-    layout->min = layout->first + tracks * 4;
-    layout->max = layout->first + tracks * 6;
-    layout->bytes = summary_align(layout->first + tracks * 8);
+    return summary_align(clocks * CLOCK_BYTES + tracks * TRACK_BYTES);
 }
 
 /* How many clocks and tracks a series of that kind has. */
@@ -76,6 +74,12 @@ static inline unsigned summary_tracks_of(unsigned kind)
 static inline unsigned summary_clocks_of(unsigned kind)
 {
     return summary_tracks_of(kind) - (kind >> 2 & 1);
+}
+
+/* What a series of that kind takes of a node. */
+static inline uint32_t summary_entry_bytes(unsigned kind)
+{
+    return summary_clocks_of(kind) * CLOCK_BYTES + summary_tracks_of(kind) * TRACK_BYTES;
 }
 
 /* Blocks of a day of so many records; 0 = the whole day is all there is. */
@@ -112,7 +116,7 @@ struct summary_day {
     uint32_t last_ms; /* of the last record, after the day's beginning */
     size_t series_count, clocks, tracks;
     size_t blocks, groups;
-    struct summary_layout layout;
+    size_t node_bytes;
     const unsigned char *totals; /* the series, then the node of the whole day */
     size_t totals_bytes;
     const unsigned char *keys; /* the first records of the blocks, then groups and blocks */
@@ -202,7 +206,7 @@ static inline const unsigned char *summary_total_node(const struct summary_day *
 
 static inline const unsigned char *summary_group_node(const struct summary_day *day, size_t group)
 {
-    return day->keys + summary_keys_bytes(day->blocks) + group * day->layout.bytes;
+    return day->keys + summary_keys_bytes(day->blocks) + group * day->node_bytes;
 }
 
 static inline const unsigned char *summary_block_node(const struct summary_day *day, size_t block)

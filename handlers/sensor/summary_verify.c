@@ -9,29 +9,18 @@
 struct member {
     const char *name;
     size_t at, bytes;
-    bool of_clock;
 };
 
-enum { MEMBERS = 12 };
+static const struct member clock_members[] = {
+    {"count", CLOCK_COUNT, 4},   {"first_ms", CLOCK_FIRST_MS, 4},     {"last_ms", CLOCK_LAST_MS, 4},
+    {"gap_ms", CLOCK_GAP_MS, 4}, {"covered_ms", CLOCK_COVERED_MS, 4},
+};
 
-static void members_of(const struct summary_layout *layout, struct member members[MEMBERS])
-{
-    const struct member all[MEMBERS] = {
-        {"count", layout->count, 4, true},
-        {"first", layout->first, 2, false},
-        {"last", layout->last, 2, false},
-        {"min", layout->min, 2, false},
-        {"max", layout->max, 2, false},
-        {"first_ms", layout->first_ms, 4, true},
-        {"last_ms", layout->last_ms, 4, true},
-        {"min_ms", layout->min_ms, 4, false},
-        {"max_ms", layout->max_ms, 4, false},
-        {"integral", layout->integral, 8, false},
-        {"covered_ms", layout->covered_ms, 4, true},
-        {"gap_ms", layout->gap_ms, 4, true},
-    };
-    memcpy(members, all, sizeof all);
-}
+static const struct member track_members[] = {
+    {"first", TRACK_FIRST, 2},       {"last", TRACK_LAST, 2},     {"min", TRACK_MIN, 2},
+    {"max", TRACK_MAX, 2},           {"min_ms", TRACK_MIN_MS, 4}, {"max_ms", TRACK_MAX_MS, 4},
+    {"integral", TRACK_INTEGRAL, 8},
+};
 
 /* What is compared: two nodes of one place in the day. */
 struct comparison {
@@ -42,15 +31,15 @@ struct comparison {
     struct error_record *error;
 };
 
-static bool track_differs(const struct comparison *comparison, size_t series, unsigned quantity,
-                          size_t clock, size_t track)
+/* Members of a clock or a track, `at` bytes into the node. */
+static bool members_agree(const struct comparison *comparison, size_t at,
+                          const struct member *members, size_t count, unsigned place,
+                          unsigned quantity)
 {
-    struct member members[MEMBERS];
-    members_of(&comparison->day->layout, members);
-    unsigned place = summary_series_place(summary_series_at(comparison->day, series));
-    for (size_t i = 0; i < MEMBERS; i++) {
-        size_t at = members[i].at + (members[i].of_clock ? clock : track) * members[i].bytes;
-        if (memcmp(comparison->stored + at, comparison->right + at, members[i].bytes) == 0)
+    for (size_t i = 0; i < count; i++) {
+        size_t member_at = at + members[i].at;
+        if (memcmp(comparison->stored + member_at, comparison->right + member_at,
+                   members[i].bytes) == 0)
             continue;
         error_set_internal(comparison->error, HEARTH_CORRUPT, 0,
                            "day %d, %s %zu, series %u-%u, %s: %s differs from the records",
@@ -58,26 +47,41 @@ static bool track_differs(const struct comparison *comparison, size_t series, un
                            (place >> 8) + 1, place & 255,
                            quantity == QUANTITY_TEMPERATURE ? "temperature" : "humidity",
                            members[i].name);
-        return true;
+        return false;
     }
-    return false;
+    return true;
+}
+
+static bool entry_agrees(const struct comparison *comparison, size_t at, unsigned place,
+                         unsigned kind)
+{
+    for (unsigned quantity = 0; quantity < QUANTITY_COUNT; quantity++) {
+        if (!(kind & (1u << quantity)))
+            continue;
+        if (quantity == QUANTITY_TEMPERATURE || !(kind & SUMMARY_SAME_CLOCK)) {
+            if (!members_agree(comparison, at, clock_members,
+                               sizeof clock_members / sizeof clock_members[0], place, quantity))
+                return false;
+            at += CLOCK_BYTES;
+        }
+        if (!members_agree(comparison, at, track_members,
+                           sizeof track_members / sizeof track_members[0], place, quantity))
+            return false;
+        at += TRACK_BYTES;
+    }
+    return true;
 }
 
 static bool node_agrees(const struct comparison *comparison)
 {
     const struct summary_day *day = comparison->day;
-    size_t clock = 0, track = 0;
+    size_t at = 0;
     for (size_t i = 0; i < day->series_count; i++) {
-        unsigned kind = summary_series_kind(summary_series_at(day, i));
-        unsigned shared = kind & SUMMARY_SAME_CLOCK ? 1 : 0;
-        for (unsigned quantity = 0; quantity < QUANTITY_COUNT; quantity++) {
-            if (!(kind & (1u << quantity)))
-                continue;
-            if (shared && quantity == QUANTITY_HUMIDITY)
-                clock--;
-            if (track_differs(comparison, i, quantity, clock++, track++))
-                return false;
-        }
+        const unsigned char *series = summary_series_at(day, i);
+        unsigned kind = summary_series_kind(series);
+        if (!entry_agrees(comparison, at, summary_series_place(series), kind))
+            return false;
+        at += summary_entry_bytes(kind);
     }
     return true;
 }

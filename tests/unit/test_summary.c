@@ -383,18 +383,18 @@ static void verifying_names_what_differs(void **state)
 {
     struct summary_case *test = *state;
     size_t size;
-    struct summary_layout layout;
     seal_day(test, START_DAY, 2500, 4);
     expect_built(test, false, 1, 1);
     unsigned char *bytes = read_file(test->path, &size);
-    summary_layout_of(4, 7, &layout); /* the fourth has no humidity */
     unsigned char *entry = entry_of(bytes, 0);
     unsigned char *total = bytes + summary_read64(entry + 40) + 4 * SUMMARY_SERIES_BYTES;
-    total[layout.max + 2 * 3] ^= 1; /* second series, humidity */
+    const size_t entry_bytes = CLOCK_BYTES + 2 * TRACK_BYTES;
+    unsigned char *max = total + entry_bytes + CLOCK_BYTES + TRACK_BYTES + TRACK_MAX;
+    *max ^= 1; /* second series, humidity */
     reseal(bytes, size);
     write_file(test->path, bytes, size);
     expect_complaint(test, "the whole of it 0, series 2-0, humidity: max differs");
-    total[layout.max + 2 * 3] ^= 1;
+    *max ^= 1;
 
     struct summary_day day = {.records = summary_read32(entry + 4),
                               .block_records = summary_read32(entry + 8),
@@ -405,11 +405,11 @@ static void verifying_names_what_differs(void **state)
     day.keys = bytes + summary_read64(entry + 56);
     assert_true(day.groups > 0);
     unsigned char *block = bytes + (summary_block_node(&day, 2) - bytes);
-    block[layout.gap_ms + 4 * 3] ^= 1;
+    block[3 * entry_bytes + CLOCK_GAP_MS] ^= 1; /* the fourth, which has no humidity */
     reseal(bytes, size);
     write_file(test->path, bytes, size);
     expect_complaint(test, "block 2, series 4-0, temperature: gap_ms differs");
-    block[layout.gap_ms + 4 * 3] ^= 1;
+    block[3 * entry_bytes + CLOCK_GAP_MS] ^= 1;
     bytes[summary_read64(entry + 56)] ^= 1;
     reseal(bytes, size);
     write_file(test->path, bytes, size);
