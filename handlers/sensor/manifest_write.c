@@ -156,8 +156,8 @@ static enum hearth_error write_beside(struct manifest_writer *writer, const char
     file_close(writer->files, file);
     if (code == HEARTH_OK)
         code = file_rename(writer->files, beside, path, error);
-    else
-        (void)file_remove(writer->files, beside, NULL);
+    else if (file_remove(writer->files, beside, NULL) != HEARTH_OK)
+        errno = 0; /* it is overwritten another time */
     return code;
 }
 

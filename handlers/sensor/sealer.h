@@ -31,8 +31,7 @@ bool sealer_is_due(struct sealer *sealer);
 /* Seals all finished files; with `finish`, first finishes what is written to. What fails is logged
  * once, and due again after a minute. Errors: DISK_FULL, IO, CORRUPT, NO_MEMORY, and UNAVAILABLE
  * (told to end); the live files stand, and nothing is lost. */
-HEARTH_MUST_CHECK enum hearth_error sealer_run(struct sealer *sealer, bool finish,
-                                               struct error_record *error);
+enum hearth_error sealer_run(struct sealer *sealer, bool finish, struct error_record *error);
 /* A run ends before the next file. Any thread. */
 void sealer_end(struct sealer *sealer);
 

@@ -193,8 +193,9 @@ static enum hearth_error write_part(struct sealing *sealing, struct manifest_par
     enum hearth_error code = write_whole(sealing, beside, records, count, error);
     if (code == HEARTH_OK)
         code = file_rename(sealing->files, beside, path, error);
-    if (code != HEARTH_OK) /* on a full disk it takes room */
-        (void)file_remove(sealing->files, beside, NULL);
+    /* On a full disk it takes room. */
+    if (code != HEARTH_OK && file_remove(sealing->files, beside, NULL) != HEARTH_OK)
+        errno = 0;
     return code;
 }
 
