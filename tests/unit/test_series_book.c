@@ -98,7 +98,7 @@ static void an_edit_in_place_within_a_tick_is_seen(void **state)
     struct book_case test;
     open_case(&test);
     for (int i = 0; i < 20; i++) {
-        char text[64], id[8];
+        char text[64], id[16];
         snprintf(id, sizeof id, "s%02d", i);
         snprintf(text, sizeof text, "{\"version\":1,\"series\":[{\"id\":\"%s\"}]}", id);
         test_write_file(test.path, view_of(text));
