@@ -245,6 +245,7 @@ void test_days_live(struct test_days *days, const struct record *records, size_t
     for (size_t i = 0; i < days->count; i++)
         free_run(&days->days[i].live);
     deal(days, taken, take(records, count, false, taken), add_live);
+    deal(days, taken, take(records, count, true, taken), add_suspects);
     free(taken);
 }
 

@@ -34,7 +34,7 @@ void test_days_clean(struct test_days *days);
 /* Seals the readings, which are new, in any order: another file for each of their days. Suspects go
  * aside. */
 void test_days_seal(struct test_days *days, const struct record *records, size_t count);
-/* Replaces the live readings; they may stand in sealed files as well. */
+/* Replaces the live readings; they may stand in sealed files as well. Suspects stay, aside. */
 void test_days_live(struct test_days *days, const struct record *records, size_t count);
 /* Writes the summaries of all years below `store` and opens them, in place of those open so far. */
 enum hearth_error test_days_summarise(struct test_days *days, const char *store, bool rebuild,

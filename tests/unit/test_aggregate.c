@@ -237,8 +237,8 @@ static void random_names(struct aggregate_case *test)
         "{\"id\":\"attic\",\"stale_after_s\":%d,\"transmitters\":["
         "{\"channel\":1,\"rolling_code\":40,\"from\":\"%04d-%02d-%02dT%02d:%02d:%02dZ\",\"to\":"
         "null}]}]}",
-        60 * chance(600), a.year, a.month, a.day, a.hour, a.minute, a.second, a.year, a.month,
-        a.day, a.hour, a.minute, a.second, 60 * chance(600), b.year, b.month, b.day, b.hour,
+        60 + 60 * chance(600), a.year, a.month, a.day, a.hour, a.minute, a.second, a.year, a.month,
+        a.day, a.hour, a.minute, a.second, 60 + 60 * chance(600), b.year, b.month, b.day, b.hour,
         b.minute, b.second);
     name_series(test, chance(3) == 0 ? "" : json, chance(4) * HOUR_MS);
 }
