@@ -112,6 +112,14 @@ static bool contradicts(const struct reading_part *a, const struct reading_part 
            (both & HAS_OCCUPIED && a->reading.occupied != b->reading.occupied);
 }
 
+/* Of what contradicts nothing. */
+static bool adds_something(const struct reading_part *whole, const struct reading_part *part)
+{
+    bool is_better = part->has & HAS_TEMPERATURE && part->reading.scale == SCALE_TENTHS_F &&
+                     whole->reading.scale == SCALE_TENTHS_C;
+    return is_better || (part->has & ~whole->has) != 0;
+}
+
 /* `part` contradicts nothing in `whole`. */
 static void join(struct reading_part *whole, const struct reading_part *part)
 {
@@ -172,7 +180,7 @@ static enum hearth_error add_part(struct merge *merge, const struct reading_part
     if (place == NO_PARTIAL) {
         error = begin_partial(merge, bucket, part, line);
         place = *bucket;
-    } else if ((part->has & ~partial_at(merge, place)->part.has) == 0) {
+    } else if (!adds_something(&partial_at(merge, place)->part, part)) {
         merge->batch->repeated++;
         return HEARTH_OK;
     } else {
