@@ -190,8 +190,10 @@ static enum hearth_error commit_texts(struct embedded *embedded,
 /* What fails is in the log, and due again later: the readings are stored. */
 static void seal_when_due(struct embedded *embedded)
 {
-    if (!embedded->seals_by_hand && sealer_is_due(embedded->sealer))
-        (void)sealer_run(embedded->sealer, false, NULL);
+    if (embedded->seals_by_hand || !sealer_is_due(embedded->sealer))
+        return;
+    enum hearth_error code = sealer_run(embedded->sealer, false, NULL);
+    (void)code;
 }
 
 static enum hearth_error local_append(struct reading_store *store, const struct record *records,

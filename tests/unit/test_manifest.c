@@ -595,10 +595,11 @@ static void no_flipped_bit_before_the_last_row_goes_unseen(void **state)
 {
     static const char *const names[] = {FILE_2025, FILE_2026, FILE_2027};
     struct made_store *test = *state;
+    size_t step = getenv("HEARTH_TESTS") ? 1 : 37; /* all of them in the full run */
     for (size_t i = 0; i < 3; i++) {
         size_t size;
         char *bytes = made_store_read(test, names[i], &size);
-        for (size_t bit = 0; bit < size * 8; bit += 3) {
+        for (size_t bit = 0; bit < size * 8; bit += step) {
             struct manifest_position position = {0};
             struct seen seen;
             uint64_t left = 0;
@@ -623,7 +624,7 @@ static void whatever_fails_is_an_error_and_nothing_moves(void **state)
     struct fault_files faults;
     struct seen seen;
     int64_t calls = 1;
-    for (int64_t fail_at = 1; fail_at <= calls; fail_at++) {
+    for (int64_t fail_at = 0; fail_at <= calls; fail_at++) { /* first none */
         struct manifest_position position = {0}, untouched = {0};
         fault_files_init(&faults);
         faults.fail_at = fail_at;

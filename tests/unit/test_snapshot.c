@@ -49,8 +49,6 @@ static void what_is_appended_is_there_and_a_snapshot_stays_as_it_was(void **stat
         records[i] = story_reading(0, i);
         made_store_append(&story->store, &records[i], 1);
         snapshots[i] = story_snapshot(story);
-        if (i % 7 == 3)
-            made_store_next(&story->store);
         if (i % 7 == 6)
             made_store_seal_current(&story->store, YEAR);
     }

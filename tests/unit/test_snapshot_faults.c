@@ -89,7 +89,7 @@ static void whatever_file_call_fails_the_next_reader_sees_all(void **state)
     struct error_record error;
     int64_t calls = 1;
     make_two_days(story);
-    for (int64_t fail_at = 1; fail_at <= calls; fail_at++) {
+    for (int64_t fail_at = 0; fail_at <= calls; fail_at++) { /* first none */
         struct snapshots *snapshots = story->snapshots;
         fault_files_init(&story->faults);
         story->snapshots =
@@ -110,7 +110,7 @@ static void whatever_file_call_fails_the_next_reader_sees_all(void **state)
         snapshots_free(story->snapshots);
         story->snapshots = snapshots;
     }
-    assert_true(calls > 15);
+    assert_in_range(calls, 10, 200);
 }
 
 static enum hearth_error use_all(struct snapshot_story *story)
