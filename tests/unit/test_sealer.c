@@ -68,8 +68,9 @@ static size_t count_of_files(const struct live_case *test)
 {
     struct sealed_list list;
     sealed_list_read(test, &list);
+    size_t count = list.count;
     sealed_list_clean(&list);
-    return list.count;
+    return count;
 }
 
 static size_t stored(struct reading_store *store)
