@@ -11,19 +11,6 @@
 
 enum { ETAG_HASH_BYTES = 16 }; /* of the SHA-256: enough for no two to be the same by chance */
 
-struct view range_answer_etag(const struct request *request, const char *kind,
-                              const struct store_state *state, const struct sensor_span *span)
-{
-    uint64_t id; /* half of it tells stores apart */
-    memcpy(&id, state->id, sizeof id);
-    const char *tag =
-        arena_format(request->arena, "\"%s-%llx-%llx-%llx-%llx-%llx-%llx\"", kind,
-                     (unsigned long long)id, (unsigned long long)state->generation,
-                     (unsigned long long)state->readings, (unsigned long long)state->newest_ms,
-                     (unsigned long long)span->from_ms, (unsigned long long)span->to_ms);
-    return view_of(tag);
-}
-
 static const char *etag_text(const struct sensor *sensor, const struct request *request,
                              const struct store_state *state, const struct series_names *names,
                              struct view question)

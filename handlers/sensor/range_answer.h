@@ -31,13 +31,9 @@ struct range_answer {
     bool opened, sent;
 };
 
-/* A strong ETag over the store's id and generation and the normalised query; empty when memory ran
- * out, which costs a client no more than a 304. `kind` is a literal. */
-struct view range_answer_etag(const struct request *request, const char *kind,
-                              const struct store_state *state, const struct sensor_span *span);
-
 /* A strong ETag over the store (which one, and its generation), the names of the series (may be
- * NULL) and the question in words that are the same for the same question. Empty as above. */
+ * NULL) and the question in words that are the same for the same question. Empty when memory ran
+ * out, which costs a client no more than a 304. */
 struct view query_etag(const struct sensor *sensor, const struct request *request,
                        const struct store_state *state, const struct series_names *names,
                        struct view question);

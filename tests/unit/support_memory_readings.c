@@ -69,6 +69,24 @@ static void insert(struct memory_readings *memory, const struct record *record)
     memory->count++;
 }
 
+static void keep_arrived(struct memory_readings *memory, const struct record *record)
+{
+    struct record *grown =
+        realloc(memory->arrived, (memory->arrived_count + 1) * sizeof *memory->arrived);
+    assert_non_null(grown);
+    memory->arrived = grown;
+    memory->arrived[memory->arrived_count++] = *record;
+}
+
+void memory_readings_seal(struct memory_readings *memory)
+{
+    pthread_mutex_lock(&memory->lock);
+    memory->arrived_count = 0;
+    memory->sequence++;
+    memory->generation++;
+    pthread_mutex_unlock(&memory->lock);
+}
+
 static void append_one(struct memory_readings *memory, const struct record *record,
                        struct append_result *result)
 {
@@ -89,6 +107,7 @@ static void append_one(struct memory_readings *memory, const struct record *reco
         return;
     }
     insert(memory, record);
+    keep_arrived(memory, record);
     result->accepted++;
     memory->generation++;
 }
@@ -157,6 +176,7 @@ static enum hearth_error memory_range(struct reading_store *store,
     struct memory_readings *memory = memory_of(store);
     size_t block = memory->block_records ? memory->block_records : 1000, blocks = 0;
     struct record *copy;
+    memory->reads++;
     if (memory->fail_read)
         return error_set(error, memory->fail_read, "told to fail");
     size_t count = copy_range(memory, range, &copy);
@@ -181,6 +201,7 @@ static enum hearth_error memory_latest(struct reading_store *store, struct lates
     const struct reading_range everything = {0, INT64_MAX, 0, -1, false};
     struct record *copy;
     *count = 0;
+    memory->reads++;
     if (memory->fail_read)
         return error_set(error, memory->fail_read, "told to fail");
     for (size_t left = copy_range(memory, &everything, &copy); left > 0; left--) {
@@ -206,6 +227,7 @@ static enum hearth_error memory_series(struct reading_store *store, struct readi
     const struct reading_range everything = {0, INT64_MAX, 0, -1, false};
     struct record *copy;
     *count = 0;
+    memory->reads++;
     if (memory->fail_read)
         return error_set(error, memory->fail_read, "told to fail");
     size_t total = copy_range(memory, &everything, &copy);
@@ -246,6 +268,29 @@ static enum hearth_error memory_state(struct reading_store *store, struct store_
     return HEARTH_OK;
 }
 
+static enum hearth_error memory_tail(struct reading_store *store, struct tail_cursor *cursor,
+                                     struct record *records, size_t capacity,
+                                     struct tail_result *result, struct error_record *error)
+{
+    struct memory_readings *memory = memory_of(store);
+    memory->reads++;
+    *result = (struct tail_result){0};
+    if (memory->fail_read)
+        return error_set(error, memory->fail_read, "told to fail");
+    pthread_mutex_lock(&memory->lock);
+    bool begin = cursor->sequence == 0 && cursor->slot == 0;
+    result->reset =
+        !begin && (cursor->sequence != memory->sequence || cursor->slot > memory->arrived_count);
+    if (result->reset)
+        cursor->slot = memory->arrived_count;
+    cursor->sequence = memory->sequence;
+    while (result->count < capacity && cursor->slot < memory->arrived_count)
+        records[result->count++] = memory->arrived[cursor->slot++];
+    result->more = cursor->slot < memory->arrived_count;
+    pthread_mutex_unlock(&memory->lock);
+    return HEARTH_OK;
+}
+
 static void memory_free_nothing(struct reading_store *store)
 {
     (void)store;
@@ -253,8 +298,15 @@ static void memory_free_nothing(struct reading_store *store)
 
 void memory_readings_init(struct memory_readings *memory)
 {
-    *memory = (struct memory_readings){.store = {memory_append, memory_range, memory_latest,
-                                                 memory_series, memory_state, memory_free_nothing}};
+    *memory = (struct memory_readings){.store = {.append = memory_append,
+                                                 .range = memory_range,
+                                                 .latest = memory_latest,
+                                                 .series = memory_series,
+                                                 .state = memory_state,
+                                                 .aggregate = memory_readings_aggregate,
+                                                 .tail = memory_tail,
+                                                 .free = memory_free_nothing},
+                                       .sequence = 1};
     assert_int_equal(pthread_mutex_init(&memory->lock, NULL), 0);
 }
 
@@ -264,5 +316,6 @@ void memory_readings_clean(struct memory_readings *memory)
         free((void *)memory->rejected[i].raw.data);
     free(memory->rejected);
     free(memory->records);
+    free(memory->arrived);
     pthread_mutex_destroy(&memory->lock);
 }

@@ -1,0 +1,236 @@
+/*
+ * test_query_range_conditions.c - GET /api/v1/range: what is refused, and what is answered without
+ * reading anything.
+ */
+#include "tests/unit/support_chance.h"
+#include "tests/unit/support_query.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MINUTE = QUERY_MINUTE, HOUR = QUERY_HOUR, DAY = QUERY_DAY };
+#define T0 QUERY_T0
+
+static struct sensor_app test;
+
+static int start(void **state)
+{
+    (void)state;
+    sensor_app_start(&test, "sensor: { time_zone = \"America/Denver\"; };");
+    chance_seed(83);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    sensor_app_stop(&test);
+    return 0;
+}
+
+static void add(int64_t time_ms, int channel, int code, int tenths_f, int humidity)
+{
+    query_add(&test, time_ms, channel, code, tenths_f, humidity);
+}
+
+static struct json_object *ask(int64_t to_ms, const char *query)
+{
+    return query_range(&test, to_ms, query);
+}
+
+static void add_four_hours(void)
+{
+    add(T0 + 10 * MINUTE, 1, 1, 700, 40);
+    add(T0 + 20 * MINUTE, 1, 1, 725, 41);
+    add(T0 + 50 * MINUTE, 1, 1, 682, 41);
+    add(T0 + 130 * MINUTE, 1, 1, 702, -1);
+}
+
+/* ---- What is refused ---- */
+
+static void wrong_parameters_say_what_is_allowed(void **state)
+{
+    static const char *const cases[][2] = {
+        {"fn=median", "m4, mean, min, max or raw"},
+        {"fn=", "m4, mean, min, max or raw"},
+        {"points=0", "from 1 to 10000"},
+        {"points=10000000", "from 1 to 10000"},
+        {"points=-1", "from 1 to 10000"},
+        {"points=ten", "from 1 to 10000"},
+        {"points=1.5", "from 1 to 10000"},
+        {"bucket=year", "hour, day, week or month"},
+        {"unit=K", "F or C"},
+        {"quantity=pressure", "temperature or humidity"},
+        {"tz=Mars/Olympus", "America/Denver"},
+        {"tz=../../etc/passwd", "America/Denver"},
+        {"tz=America", "America/Denver"},
+        {"tz=", "America/Denver"},
+        {"quality=best", "good or all"},
+        {"rows=yes", "0 or 1"},
+        {"series=", "/api/v1/series"},
+        {"series=1-1,attic", "/api/v1/series"},
+        {"series=17-1", "/api/v1/series"},
+        {"channel=0", "from 1 to 16"},
+        {"channel=17", "from 1 to 16"},
+        {"from=yesterday", "milliseconds since 1970"},
+        {"to=2025-09-31T00:00:00Z", "milliseconds since 1970"},
+        {"from=now&to=now-1h", "`from` is after `to`"},
+        {"from=0&to=now&bucket=hour", "10000 buckets"},
+    };
+    (void)state;
+    add_four_hours();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char target[200];
+        snprintf(target, sizeof target, "/api/v1/range?%s", cases[i][0]);
+        query_expect_refused(&test, target, cases[i][1]);
+    }
+}
+
+static void unknown_parameters_are_ignored(void **state)
+{
+    (void)state;
+    add_four_hours();
+    struct json_object *answer = ask(T0 + HOUR, "&points=1&colour=blue&fn=min&_=17");
+    query_expect(answer, "series.0.temperature.min", "[68.2]");
+    json_object_put(answer);
+}
+
+static void too_many_cells_are_refused_with_what_is_allowed(void **state)
+{
+    char target[200];
+    (void)state;
+    for (int i = 0; i < 40; i++)
+        add(T0 + i, 1 + i % 16, i, 700, 50);
+    snprintf(target, sizeof target, "/api/v1/range?from=%lld&to=%lld&points=10000", (long long)T0,
+             (long long)(T0 + HOUR));
+    query_expect_refused(&test, target,
+                         "at most 300000; for 16 or more series and 2 quantities at most 9375");
+    strcat(target,
+           "&series=1-0,2-1,3-2,4-3,5-4,6-5,7-6,8-7,9-8,10-9,11-10,12-11,13-12,14-13,15-14");
+    assert_int_equal(sensor_app_get(&test, target), 200);
+    strcat(target, ",16-15");
+    query_expect_refused(&test, target, "name fewer `series`");
+}
+
+static void too_many_raw_readings_are_refused(void **state)
+{
+    (void)state;
+    /* The store in memory is slow to fill in order of time only; 250,001 are given as one. */
+    test.memory.capacity = 250001;
+    test.memory.records = calloc(test.memory.capacity, sizeof *test.memory.records);
+    assert_non_null(test.memory.records);
+    for (size_t i = 0; i < test.memory.capacity; i++) {
+        const struct reading reading = {
+            .time_ms = T0 + (int64_t)i, .channel = 1, .raw = 1000, .humidity = 50};
+        assert_int_equal(record_encode(&reading, &test.memory.records[i]), REJECT_NONE);
+    }
+    test.memory.count = 250000;
+    assert_int_equal(sensor_app_get(&test, "/api/v1/range?fn=raw&from=0&to=now&rows=1"), 200);
+    test.memory.count = 250001;
+    query_expect_refused(&test, "/api/v1/range?fn=raw&from=0&to=now", "more than 250000 readings");
+}
+
+/* ---- Conditions ---- */
+
+static void unchanged_it_is_304_and_reads_nothing(void **state)
+{
+    static const char target[] = "/api/v1/range?points=10";
+    char headers[300];
+    (void)state;
+    add_four_hours();
+    assert_int_equal(sensor_app_get(&test, target), 200);
+    assert_string_equal(test_sink_header(&test.sink, "Cache-Control"), "no-cache");
+    snprintf(headers, sizeof headers, "If-None-Match: %s\n", test_sink_header(&test.sink, "ETag"));
+    assert_int_equal(headers[sizeof "If-None-Match: " - 1], '"');
+    int reads = test.memory.reads;
+    assert_int_equal(sensor_app_request(&test, "GET", target, NULL, headers, VIEW_NONE), 304);
+    assert_int_equal(sensor_app_request(&test, "HEAD", target, NULL, NULL, VIEW_NONE), 200);
+    assert_non_null(strstr(headers, test_sink_header(&test.sink, "ETag")));
+    assert_string_equal(test_sink_header(&test.sink, "Content-Type"), "application/json");
+    assert_int_equal(test.sink.body.length, 0);
+    assert_int_equal(test.memory.reads, reads);
+    add(T0, 9, 9, 700, 50); /* late data show at once */
+    assert_int_equal(sensor_app_request(&test, "GET", target, NULL, headers, VIEW_NONE), 200);
+    snprintf(headers, sizeof headers, "If-None-Match: %s\n", test_sink_header(&test.sink, "ETag"));
+    query_write_names(&test, query_names); /* and so do names */
+    assert_int_equal(sensor_app_request(&test, "GET", target, NULL, headers, VIEW_NONE), 200);
+}
+
+static void another_question_has_another_etag(void **state)
+{
+    static const char *const queries[] = {
+        "",           "points=10", "points=11",         "fn=mean",     "unit=F",
+        "unit=C",     "tz=UTC",    "quantity=humidity", "rows=1",      "quality=all",
+        "series=1-1", "channel=1", "bucket=day",        "bucket=week", "from=now-1h",
+        "to=now",     "fn=raw",    "series=1-1,1-2",    "bucket=hour"};
+    enum { COUNT = sizeof queries / sizeof queries[0] };
+    char etags[COUNT][64];
+    (void)state;
+    add_four_hours();
+    for (size_t i = 0; i < COUNT; i++) {
+        char target[100];
+        snprintf(target, sizeof target, "/api/v1/range?%s", queries[i]);
+        assert_int_equal(sensor_app_request(&test, "HEAD", target, NULL, NULL, VIEW_NONE), 200);
+        snprintf(etags[i], sizeof etags[i], "%s", test_sink_header(&test.sink, "ETag"));
+        for (size_t j = 0; j < i; j++)
+            assert_string_not_equal(etags[i], etags[j]);
+    }
+    /* The same in other words. */
+    assert_int_equal(sensor_app_request(&test, "HEAD",
+                                        "/api/v1/range?x=1&series=1-2,%201-1,1-2&fn=m4", NULL, NULL,
+                                        VIEW_NONE),
+                     200);
+    assert_string_equal(test_sink_header(&test.sink, "ETag"), etags[17]);
+}
+
+static void slip_one_in(struct memory_readings *memory, void *context)
+{
+    const struct reading reading = {
+        .time_ms = T0 + ++*(int *)context, .channel = 1, .raw = 1000, .humidity = 50};
+    memory_readings_add(memory, &reading);
+}
+
+static void what_comes_in_meanwhile_makes_the_etag_weak(void **state)
+{
+    int number = 0;
+    char headers[300];
+    (void)state;
+    add_four_hours();
+    test.memory.before_visit = slip_one_in;
+    test.memory.before_visit_context = &number;
+    assert_int_equal(sensor_app_get(&test, "/api/v1/range?points=10"), 200);
+    assert_memory_equal(test_sink_header(&test.sink, "ETag"), "W/", 2);
+    snprintf(headers, sizeof headers, "If-None-Match: %s\n", test_sink_header(&test.sink, "ETag"));
+    test.memory.before_visit = NULL;
+    assert_int_equal(
+        sensor_app_request(&test, "GET", "/api/v1/range?points=10", NULL, headers, VIEW_NONE), 200);
+}
+
+static void a_store_that_breaks_is_503(void **state)
+{
+    (void)state;
+    add_four_hours();
+    char target[200];
+    snprintf(target, sizeof target, "/api/v1/range?from=0&points=3");
+    test.memory.fail_read = HEARTH_IO;
+    assert_int_equal(sensor_app_get(&test, target), 503);
+    test.memory.fail_read = HEARTH_OK;
+    assert_int_equal(sensor_app_get(&test, target), 200);
+}
+
+int main(void)
+{
+#define STORY(name) cmocka_unit_test_setup_teardown(name, start, stop)
+    const struct CMUnitTest tests[] = {
+        STORY(wrong_parameters_say_what_is_allowed),
+        STORY(unknown_parameters_are_ignored),
+        STORY(too_many_cells_are_refused_with_what_is_allowed),
+        STORY(too_many_raw_readings_are_refused),
+        STORY(unchanged_it_is_304_and_reads_nothing),
+        STORY(another_question_has_another_etag),
+        STORY(what_comes_in_meanwhile_makes_the_etag_weak),
+        STORY(a_store_that_breaks_is_503),
+    };
+    return cmocka_run_group_tests_name("conditions of range queries", tests, NULL, NULL);
+}
