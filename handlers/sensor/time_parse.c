@@ -144,8 +144,13 @@ static int64_t unit_ms(struct view unit)
     static const struct {
         const char *name;
         int64_t ms;
-    } units[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
-                 {"h", 3600000}, {"d", 86400000}, {"w", 604800000}};
+    } units[] = {{"ms", 1},
+                 {"s", 1000},
+                 {"m", 60000},
+                 {"h", 3600000},
+                 {"d", 86400000},
+                 {"w", 604800000},
+                 {"y", INT64_C(31536000000)}};
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
         if (view_equal(unit, view_of(units[i].name)))
             return units[i].ms;
@@ -155,12 +160,14 @@ static int64_t unit_ms(struct view unit)
 /* "-24h" behind "now". */
 static bool parse_distance(struct view text, int64_t *distance_ms)
 {
+    static const int64_t furthest_ms = INT64_C(1000000000000000000);
     size_t digits = 1;
     int64_t number;
     while (digits < text.length && text.data[digits] >= '0' && text.data[digits] <= '9')
         digits++;
     int64_t unit = unit_ms(view_skip(text, digits));
-    if (unit == 0 || digits > 10 || !view_to_int64(view_slice(text, 1, digits - 1), &number))
+    if (unit == 0 || digits > 10 || !view_to_int64(view_slice(text, 1, digits - 1), &number) ||
+        number > furthest_ms / unit)
         return false;
     *distance_ms = number * unit * (text.data[0] == '-' ? -1 : 1);
     return text.data[0] == '-' || text.data[0] == '+';

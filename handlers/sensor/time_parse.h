@@ -27,11 +27,12 @@ HEARTH_MUST_CHECK bool time_parse_epoch(struct view text, int64_t *ms);
 
 /* A time in a query: epoch milliseconds ("1757894691000"), a time as above (UTC when it has no
  * offset, as all times in APIs; a blank where an unescaped '+' of the offset was), "now", or "now"
- * with a distance ("now-24h"; units ms s m h d w). False when it is none of these. */
+ * with a distance ("now-24h"; units ms s m h d w, y of 365 days). False when it is none of
+ * these. */
 HEARTH_MUST_CHECK bool time_parse_query(struct view text, int64_t now_ms, int64_t *ms);
 
 /* What time_parse_query takes, for messages. */
 #define TIME_QUERY_FORMS                                                                           \
-    "milliseconds since 1970, a time like 2025-09-14T18:04:51Z, or now-24h (units ms s m h d w)"
+    "milliseconds since 1970, a time like 2025-09-14T18:04:51Z, or now-24h (units ms s m h d w y)"
 
 #endif
