@@ -13,7 +13,7 @@ const { uPlot } = window;
 
 export const COLOURS = 8;
 const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]]; // the colours come again after eight series
-const GUTTER = 46;
+const GUTTER = 46, DOT_PX = 1.5;
 const LEAST_HEIGHT = { temperature: 2, humidity: 8 }; // of the scale: noise is not to look like weather
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
 
@@ -38,22 +38,27 @@ function bucketPoints(column, index) {
   return points;
 }
 
+/* What stands alone would be no line at all. */
+function dot(path, [x, y]) {
+  path.moveTo(x + DOT_PX, y);
+  path.arc(x, y, DOT_PX, 0, 2 * Math.PI);
+}
+
 function tracePath(plot, column, times) {
   const { left, top, width, height } = plot.bbox;
   const { x, y } = plot.scales;
   const path = new Path2D();
   const perMs = width / (x.max - x.min), perUnit = height / (y.max - y.min);
-  let drawn = 0;
+  const place = (i) => ([after, value]) =>
+    [left + (times[i] + after - x.min) * perMs, top + (y.max - value) * perUnit];
+  let run = 0; // buckets since the line began
   for (let i = 0; i < times.length; i++) {
-    if (column.last[i] === null) {
-      drawn = 0;
-      continue;
-    }
-    for (const [after, value] of bucketPoints(column, i)) {
-      const atX = left + (times[i] + after - x.min) * perMs, atY = top + (y.max - value) * perUnit;
-      if (drawn++ === 0) path.moveTo(atX - 0.5, atY); // half a pixel: a point alone is a dot
-      path.lineTo(atX, atY);
-    }
+    run = column.last[i] === null ? 0 : run + 1;
+    if (run === 0) continue;
+    const points = bucketPoints(column, i).map(place(i));
+    if (run === 1 && (column.last[i + 1] ?? null) === null) dot(path, points[0]);
+    if (run === 1) path.moveTo(...points[0]);
+    for (const point of points) path.lineTo(...point);
   }
   return path;
 }

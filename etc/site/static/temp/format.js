@@ -52,19 +52,19 @@ export function spanName(from, to) {
   return format(options).formatRange(from, to);
 }
 
-const lengths = [['year', 365.25 * DAY], ['month', 30.44 * DAY], ['week', 7 * DAY], ['day', DAY], ['hour', HOUR],
-  ['minute', MINUTE], ['second', SECOND]];
+const lengths = [['year', 365.25 * DAY, 2], ['month', 30.44 * DAY, 2], ['day', DAY, 1.5], ['hour', HOUR, 1.5],
+  ['minute', MINUTE, 1.5], ['second', SECOND, 0]]; // from how many on
 
 /* "7 days", "1.5 hours" */
 export function lengthName(ms) {
-  const [unit, size] = lengths.find(([, each]) => ms >= 1.5 * each) ?? lengths.at(-1);
+  const [unit, size] = lengths.find(([, each, least]) => ms >= least * each);
   const count = Math.round((ms / size) * 10) / 10;
   return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }
 
 export function ago(ms) {
   if (ms < 90 * SECOND) return 'just now';
-  const [unit, size] = lengths.find(([, each]) => ms >= 1.5 * each);
+  const [unit, size] = lengths.find(([, each, least]) => ms >= least * each);
   const short = { minute: 'min', hour: 'h' }[unit];
   const count = Math.round(ms / size);
   return short ? `${count} ${short} ago` : `${count} ${unit}s ago`;
@@ -72,11 +72,17 @@ export function ago(ms) {
 
 /* ---- Ticks of the time axis: a name for each, and below it what it belongs to where that changes ---- */
 
+/* "6 PM" says it all, "18" does not. */
+function halfDays() {
+  return format(minute).resolvedOptions().hour12;
+}
+
 function tickOptions(step) {
   if (step >= 365 * DAY) return [{ year: 'numeric' }, null];
   if (step >= 28 * DAY) return [{ month: 'short' }, { year: 'numeric' }];
   if (step >= DAY) return [{ month: 'short', day: 'numeric' }, { year: 'numeric' }];
   const context = { weekday: 'short', month: 'short', day: 'numeric' };
+  if (step >= HOUR && halfDays()) return [{ hour: 'numeric' }, context];
   return [step < MINUTE ? { ...minute, second: '2-digit' } : minute, context];
 }
 

@@ -109,6 +109,7 @@ function showEmptiness() {
 }
 
 function complain(error) {
+  if (!(error instanceof api.Refused)) throw error; // a mistake of ours is not to look like one of the line
   const there = answer ? `Showing what was read at ${clock(readAt)}.` : 'Trying again.';
   const words = error.status === 0 || error.status >= 502 ? 'Home is not reachable.'
     : `Home could not answer: ${error.message}.`.replace('..', '.');
@@ -227,6 +228,7 @@ async function poll() {
     takeLatest(await api.latest(view.unit));
     showEmptiness();
     if (empty || known.first > known.last) takeInventory(await api.series());
+    if (empty && !location.hash && now() - known.first < SPANS.week) view = { ...view, span: 'all' };
     const moved = known.last !== before || !answer;
     if (known.series.length > 0 && !root.classList.contains('dragging')) await catchUp(moved, before);
     else if (known.series.length === 0) byId('notice').hidden = true;

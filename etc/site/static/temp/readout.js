@@ -3,19 +3,23 @@
  */
 import { element } from './dom.js';
 import { degrees, moment, percent } from './format.js';
-import { nameOf, keyOf } from './series.js';
+import { detailOf, keyOf, nameOf } from './series.js';
 
-/* The last value of the bucket, and between which it went where that is more than one. */
+const MOST_ROWS = 12;
+const WORTH_TELLING = { degrees: 1, percent: 3 }; // how far a value goes within a bucket
+
+/* The last value of the bucket, and from where to where it went if that is far. */
 function valueCell(column, index, show) {
   const value = column.last[index], low = column.min[index], high = column.max[index];
   if (value === null) return element('td', { class: 'number' }, '–');
-  const went = low === high ? null : element('small', {}, ` ${show(low)}…${show(high)}`);
-  return element('td', { class: 'number' }, show(value), went);
+  const far = high - low >= WORTH_TELLING[show.name];
+  const went = far ? element('small', {}, `${show(low)} to ${show(high)} `) : null;
+  return element('td', { class: 'number' }, went, show(value));
 }
 
 function rowOf(one, index) {
   return element('tr', { 'data-id': one.id },
-    element('th', { scope: 'row' }, keyOf(one), nameOf(one)),
+    element('th', { scope: 'row' }, keyOf(one), nameOf(one), one.name ? null : element('small', {}, ` ${detailOf(one)}`)),
     valueCell(one.temperature, index, degrees), valueCell(one.humidity, index, percent));
 }
 
@@ -52,7 +56,9 @@ export function createReadout(box, root) {
       const apart = (answer.to - answer.from) / answer.times.length;
       box.replaceChildren(element('p', {}, moment(answer.times[index], apart)),
         rows.length === 0 ? element('p', { class: 'soft' }, 'No readings here')
-          : element('table', {}, element('tbody', {}, ...rows.sort(byValue(index)).map((one) => rowOf(one, index)))));
+          : element('table', {}, element('tbody', {},
+            ...rows.sort(byValue(index)).slice(0, MOST_ROWS).map((one) => rowOf(one, index)))),
+        rows.length > MOST_ROWS ? element('p', { class: 'soft' }, `and ${rows.length - MOST_ROWS} more`) : '');
       shown = index;
     }
     box.hidden = false;

@@ -34,7 +34,7 @@ function tileOf(one, pressed) {
     type: 'button', class: `tile${one.stale ? ' old' : ''}`, 'data-id': one.id, 'aria-pressed': String(pressed),
   },
   element('span', { class: 'what' }, keyOf(one), element('span', { class: 'label' }, nameOf(one)),
-    element('small', {}, detailOf(one))),
+    element('small', { class: one.name ? 'place' : null }, detailOf(one))),
   element('span', { class: 'now' }, element('b', {}, degrees(one.temperature)),
     one.humidity === null ? null : element('span', { class: 'wet' }, percent(one.humidity))),
   element('span', { class: 'badges' }, ...badgesOf(one)));
@@ -50,7 +50,7 @@ export function showTiles(root, all, hidden) {
 /* ---- The table ---- */
 
 const headings = [['Sensor'], ['Now', 'number'], ['Lowest', 'number'], ['Highest', 'number'], ['Humidity', 'number'],
-  ['From … to', 'number'], ['Last seen'], ['Battery'], ['Signal', 'number'], ['Readings', 'number']];
+  ['Its range', 'number'], ['Last seen'], ['Battery'], ['Signal', 'number'], ['Readings', 'number']];
 
 export function least(values) {
   return values.reduce((low, value) => (value !== null && (low === null || value < low) ? value : low), null);

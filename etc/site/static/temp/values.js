@@ -17,7 +17,7 @@ export function bucketsFor(from, to) {
 function headOf(series) {
   return element('thead', {}, element('tr', {}, element('th', { scope: 'col' }, 'Time'),
     ...series.map((one) => element('th', { scope: 'col', class: 'number', 'data-id': one.id },
-      keyOf(one), nameOf(one), ' ', element('small', {}, detailOf(one))))));
+      keyOf(one), nameOf(one), one.name ? null : element('small', {}, ` ${detailOf(one)}`)))));
 }
 
 function valueOf(one, index) {
