@@ -29,7 +29,8 @@ struct snapshots *snapshots_new(struct file_operations *files, const char *store
                                 const struct live_published *published);
 void snapshots_free(struct snapshots *snapshots); /* NULL is allowed; no snapshot may be open */
 
-/* Errors: UNAVAILABLE (the keeper has not published yet), CORRUPT (the manifest), IO, NO_MEMORY. */
+/* Errors: UNAVAILABLE (the keeper has not published yet, or the files were removed or moved),
+ * CORRUPT (the manifest), IO, NO_MEMORY; then `*snapshot` is NULL. */
 HEARTH_MUST_CHECK enum hearth_error
 snapshot_open(struct snapshots *snapshots, struct snapshot **snapshot, struct error_record *error);
 void snapshot_close(struct snapshot *snapshot); /* NULL is allowed; releases every day as well */

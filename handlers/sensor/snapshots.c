@@ -304,6 +304,7 @@ enum hearth_error snapshot_open(struct snapshots *snapshots, struct snapshot **s
                                 struct error_record *error)
 {
     struct snapshot *made = memory_new_zero(1, sizeof *made);
+    *snapshot = NULL;
     if (!made)
         return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for a snapshot");
     pthread_mutex_lock(&snapshots->lock);
@@ -316,11 +317,10 @@ enum hearth_error snapshot_open(struct snapshots *snapshots, struct snapshot **s
         made->hint = &made->hint_place;
     }
     pthread_mutex_unlock(&snapshots->lock);
-    if (code != HEARTH_OK) {
+    if (code == HEARTH_OK)
+        *snapshot = made;
+    else
         memory_free(made);
-        made = NULL;
-    }
-    *snapshot = made;
     return code;
 }
 

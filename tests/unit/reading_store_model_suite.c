@@ -1,6 +1,6 @@
 /*
- * reading_store_model_suite.c - a reading store beside a model of a few lines, under random work:
- * what came first stays, ranges are a filter and a sort.
+ * reading_store_model_suite.c - a reading store beside a model of a few lines, under random work,
+ * across seals and openings: what came first stays, ranges are a filter and a sort.
  */
 #include "reading_store_suite.h"
 
@@ -156,6 +156,8 @@ void a_naive_model_agrees(void **state)
         read_randomly(suite, model, &random);
         if (step % 20 == 0)
             check_series(suite, model);
+        if (suite_random(&random) % 12 == 0)
+            suite_seal(suite);
         if (step % 50 == 49)
             suite_reopen(suite);
         assert_int_equal(suite->store->state(suite->store, &now, NULL), HEARTH_OK);

@@ -145,6 +145,18 @@ void suite_list_clean(struct suite_list *list)
     *list = (struct suite_list){0};
 }
 
+bool suite_seal(struct suite_store *suite)
+{
+    struct error_record error = {0};
+    int64_t deadline_ns = clock_monotonic_ns(&clock_system) + INT64_C(30000000000);
+    if (!suite->store->seal)
+        return false;
+    enum hearth_error code = suite->store->seal(suite->store, deadline_ns, &error);
+    if (code != HEARTH_OK)
+        fail_msg("seal: %s %s", error_name(code), error.detail);
+    return true;
+}
+
 static void expect_result(struct append_result result, uint64_t accepted, uint64_t duplicate,
                           uint64_t quarantined)
 {
@@ -170,7 +182,7 @@ static void expect_everything(struct suite_store *suite, const struct record *re
     suite_list_clean(&list);
 }
 
-static struct store_state state_of(struct suite_store *suite)
+struct store_state suite_state(struct suite_store *suite)
 {
     struct store_state state;
     assert_int_equal(suite->store->state(suite->store, &state, NULL), HEARTH_OK);
@@ -191,8 +203,8 @@ static void a_new_store_is_empty(void **state)
     count = 7;
     assert_int_equal(suite->store->series(suite->store, series, 4, &count, NULL), HEARTH_OK);
     assert_int_equal(count, 0);
-    assert_int_equal(state_of(suite).readings, 0);
-    assert_int_equal(state_of(suite).newest_ms, -1);
+    assert_int_equal(suite_state(suite).readings, 0);
+    assert_int_equal(suite_state(suite).newest_ms, -1);
     struct append_result result = suite_append(suite, NULL, 0);
     expect_result(result, 0, 0, 0);
     assert_int_equal(result.first_ms, -1);
@@ -208,7 +220,7 @@ static void what_was_appended_is_seen_at_once(void **state)
         expect_result(result, 1, 0, 0);
         assert_int_equal(result.first_ms, time_of(i));
         assert_int_equal(result.last_ms, time_of(i));
-        struct store_state now = state_of(suite);
+        struct store_state now = suite_state(suite);
         assert_int_equal(now.readings, i + 1);
         assert_int_equal(now.newest_ms, time_of(i));
         struct suite_list list;
@@ -244,7 +256,7 @@ static void a_reading_sent_again_is_a_duplicate(void **state)
     assert_int_equal(result.first_ms, START_MS + 1000); /* duplicates have times, too */
     assert_int_equal(result.last_ms, START_MS + 2000);
     expect_everything(suite, records, 2);
-    assert_int_equal(state_of(suite).readings, 2);
+    assert_int_equal(suite_state(suite).readings, 2);
 }
 
 static void the_first_time_quality_stays(void **state)
@@ -278,7 +290,7 @@ static void every_other_bit_makes_another_reading(void **state)
     }
     assert_true(count > 80);
     expect_result(suite_append(suite, others, count), count, 0, 0);
-    assert_int_equal(state_of(suite).readings, count + 1);
+    assert_int_equal(suite_state(suite).readings, count + 1);
 }
 
 static void a_bad_record_never_fails_the_good_ones(void **state)
@@ -322,7 +334,7 @@ static void what_is_no_record_is_counted_as_quarantined(void **state)
     /* A text counts for the readings in it. */
     expect_result(append_all(suite, &record, 1, rejected, 5), 1, 0, 1012);
     expect_result(append_all(suite, NULL, 0, rejected, 1), 0, 0, 1);
-    assert_int_equal(state_of(suite).readings, 1);
+    assert_int_equal(suite_state(suite).readings, 1);
     free(large);
 }
 
@@ -419,8 +431,8 @@ static void suspects_are_read_only_by_those_who_ask(void **state)
     assert_int_equal(suite->store->series(suite->store, series, 4, &count, NULL), HEARTH_OK);
     assert_int_equal(count, 1);
     assert_int_equal(series[0].count, 3);
-    assert_int_equal(state_of(suite).newest_ms, START_MS + 3000);
-    assert_int_equal(state_of(suite).readings, 5);
+    assert_int_equal(suite_state(suite).newest_ms, START_MS + 3000);
+    assert_int_equal(suite_state(suite).readings, 5);
 }
 
 static enum hearth_error refuse_second(void *context, const struct record *records, size_t count)
@@ -487,15 +499,15 @@ static void the_latest_of_each_series_and_its_extent_are_known(void **state)
 static void the_generation_rises_with_what_a_reader_can_see(void **state)
 {
     struct suite_store *suite = *state;
-    uint64_t last = state_of(suite).generation;
+    uint64_t last = suite_state(suite).generation;
     for (int i = 0; i < 10; i++) {
         struct record record = suite_number(i);
         suite_append(suite, &record, 1);
-        uint64_t now = state_of(suite).generation;
+        uint64_t now = suite_state(suite).generation;
         assert_true(now > last);
         last = now;
     }
-    assert_true(state_of(suite).stored_bytes >= UINT64_C(10) * RECORD_BYTES);
+    assert_true(suite_state(suite).stored_bytes >= UINT64_C(10) * RECORD_BYTES);
 }
 
 static void what_was_acknowledged_is_there_after_opening_again(void **state)
@@ -511,8 +523,8 @@ static void what_was_acknowledged_is_there_after_opening_again(void **state)
         suite_reopen(suite);
         expect_everything(suite, records, (size_t)i + 10);
         expect_result(suite_append(suite, records, (size_t)i + 10), 0, (uint64_t)i + 10, 0);
-        assert_int_equal(state_of(suite).readings, i + 10);
-        assert_int_equal(state_of(suite).newest_ms, time_of(i + 9));
+        assert_int_equal(suite_state(suite).readings, i + 10);
+        assert_int_equal(suite_state(suite).newest_ms, time_of(i + 9));
     }
 }
 
@@ -537,6 +549,13 @@ int reading_store_suite_run(const char *name, const struct reading_store_suite *
         STORY(the_latest_of_each_series_and_its_extent_are_known),
         STORY(the_generation_rises_with_what_a_reader_can_see),
         STORY(what_was_acknowledged_is_there_after_opening_again),
+        STORY(who_follows_gets_what_arrives_in_its_order),
+        STORY(who_follows_misses_nothing_across_a_seal),
+        STORY(a_cursor_that_leads_nowhere_is_reset),
+        STORY(sealing_changes_nothing_that_is_read),
+        STORY(a_sealed_reading_sent_again_is_a_duplicate),
+        STORY(buckets_hold_their_readings_and_what_is_held_into_them),
+        STORY(buckets_are_the_same_live_and_sealed),
         STORY(a_naive_model_agrees),
         STORY(writers_and_readers_at_once_agree),
         STORY(the_same_readings_from_all_sides_are_stored_once),

@@ -56,7 +56,19 @@ void suite_range(struct suite_store *suite, const struct reading_range *range,
 void suite_everything(struct suite_store *suite, struct suite_list *list);
 void suite_list_clean(struct suite_list *list);
 
-/* Stories of reading_store_model_suite.c and reading_store_threads_suite.c. */
+/* Seals; false when this engine does not. */
+bool suite_seal(struct suite_store *suite);
+struct store_state suite_state(struct suite_store *suite);
+
+/* Stories of reading_store_seal_suite.c, reading_store_model_suite.c and
+ * reading_store_threads_suite.c. */
+void who_follows_gets_what_arrives_in_its_order(void **state);
+void who_follows_misses_nothing_across_a_seal(void **state);
+void a_cursor_that_leads_nowhere_is_reset(void **state);
+void sealing_changes_nothing_that_is_read(void **state);
+void a_sealed_reading_sent_again_is_a_duplicate(void **state);
+void buckets_hold_their_readings_and_what_is_held_into_them(void **state);
+void buckets_are_the_same_live_and_sealed(void **state);
 void a_naive_model_agrees(void **state);
 void writers_and_readers_at_once_agree(void **state);
 void the_same_readings_from_all_sides_are_stored_once(void **state);
