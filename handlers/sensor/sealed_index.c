@@ -1,10 +1,9 @@
 /*
  * sealed_index.c - have we got this reading in a sealed file?
  *
- * A block is a stretch of a file and, unless it reaches the end, the first record behind it, so
- * that it answers for every place from its first record to that one. Small files are one block. The
- * place in a block is found by galloping from the last one: steps that double, then a binary
- * search.
+ * A file is cut into blocks of a fixed number of records; most files are one. Of a larger one the
+ * first record of each block is kept, which says where to look. The place in a block is found by
+ * galloping from the last one: steps that double, then a binary search.
  *
  * Suspect readings may have any time, and are no part of a day. Since most times are far from all
  * of them, the gap around the last question is remembered: within it nothing needs to be looked at.
@@ -29,11 +28,17 @@ enum {
 };
 
 struct sealed_block {
-    size_t owner; /* index of the entry */
-    uint32_t first, count;
-    bool to_end; /* else the last record is the first of the next block */
+    struct sealed_block **place; /* in its grid */
+    uint32_t count;
     uint64_t used;
     struct record records[];
+};
+
+/* The blocks of a file. */
+struct sealed_grid {
+    uint32_t count;
+    struct sealed_block **blocks; /* NULL where it is not kept */
+    struct record fences[];       /* the first record of each; not filled where there is only one */
 };
 
 void sealed_index_init(struct sealed_index *index, struct file_operations *files, const char *store)
@@ -46,25 +51,10 @@ void sealed_index_init(struct sealed_index *index, struct file_operations *files
 static void drop_block(struct sealed_index *index, size_t place)
 {
     struct sealed_block *block = index->blocks[place];
-    index->entries[block->owner].block = NULL;
+    *block->place = NULL;
     index->block_records -= block->count;
     index->blocks[place] = index->blocks[--index->block_count];
     memory_free(block);
-}
-
-static void drop_all_blocks(struct sealed_index *index)
-{
-    while (index->block_count > 0)
-        drop_block(index, index->block_count - 1);
-}
-
-static void drop_block_of(struct sealed_index *index, size_t entry)
-{
-    for (size_t i = 0; i < index->block_count; i++)
-        if (index->blocks[i]->owner == entry) {
-            drop_block(index, i);
-            return;
-        }
 }
 
 static void drop_oldest_block(struct sealed_index *index)
@@ -76,28 +66,41 @@ static void drop_oldest_block(struct sealed_index *index)
     drop_block(index, oldest);
 }
 
-/* A block of so many records, in the list. NULL when memory ran out. */
-static struct sealed_block *new_block(struct sealed_index *index, size_t entry, uint32_t first,
-                                      uint32_t count)
+/* Blocks and grids. */
+static void drop_all(struct sealed_index *index)
+{
+    while (index->block_count > 0)
+        drop_block(index, index->block_count - 1);
+    for (size_t i = 0; i < index->count; i++) {
+        memory_free(index->entries[i].grid);
+        index->entries[i].grid = NULL;
+    }
+}
+
+/* Room for a block of so many records in the list. */
+static bool make_room(struct sealed_index *index, uint32_t count)
 {
     while (index->block_count > 0 && index->block_records + count > KEPT_RECORDS)
         drop_oldest_block(index);
-    if (index->block_count == index->block_capacity) {
-        size_t capacity = index->block_capacity ? index->block_capacity * 2 : 16;
-        struct sealed_block **grown = memory_resize(index->blocks, capacity * sizeof(void *));
-        if (!grown)
-            return NULL;
-        index->blocks = grown;
-        index->block_capacity = capacity;
-    }
-    struct sealed_block *block = memory_new(sizeof *block + count * sizeof(struct record));
-    if (!block)
-        return NULL;
-    *block = (struct sealed_block){.owner = entry, .first = first, .count = count};
+    if (index->block_count < index->block_capacity)
+        return true;
+    size_t capacity = index->block_capacity ? index->block_capacity * 2 : 16;
+    struct sealed_block **grown =
+        memory_resize(index->blocks, capacity * sizeof(struct sealed_block *));
+    if (!grown)
+        return false;
+    index->blocks = grown;
+    index->block_capacity = capacity;
+    return true;
+}
+
+static void keep_block(struct sealed_index *index, struct sealed_block *block,
+                       struct sealed_block **place)
+{
+    block->place = place;
+    *place = block;
     index->blocks[index->block_count++] = block;
-    index->block_records += count;
-    index->entries[entry].block = block;
-    return block;
+    index->block_records += block->count;
 }
 
 /* ---- Files ---- */
@@ -208,77 +211,109 @@ static uint32_t gallop(const struct record *records, uint32_t count, uint32_t at
 
 /* ---- Which block ---- */
 
-/* The first record of the block that answers for the key. */
-static enum hearth_error locate(struct sealed_index *index, int file, const char *path,
-                                uint32_t records, const struct key *key, uint32_t *first,
-                                struct error_record *error)
+static struct sealed_grid *new_grid(uint32_t records)
 {
-    uint32_t low = 0, high = (records + BLOCK_RECORDS - 1) / BLOCK_RECORDS;
+    uint32_t count = (records + BLOCK_RECORDS - 1) / BLOCK_RECORDS;
+    size_t fences = count * sizeof(struct record);
+    size_t blocks = (sizeof(struct sealed_grid) + fences + 7) / 8 * 8;
+    char *memory = memory_new_zero(1, blocks + count * sizeof(struct sealed_block *));
+    struct sealed_grid *grid = (struct sealed_grid *)(void *)memory;
+    if (!grid)
+        return NULL;
+    grid->count = count;
+    grid->blocks = (struct sealed_block **)(void *)(memory + blocks);
+    return grid;
+}
+
+static enum hearth_error learn_fences(struct sealed_index *index, struct sealed_grid *grid,
+                                      int file, const char *path, struct error_record *error)
+{
+    enum hearth_error code = HEARTH_OK;
+    for (uint32_t i = 0; grid->count > 1 && i < grid->count && code == HEARTH_OK; i++)
+        code = read_records(index, file, path, i * BLOCK_RECORDS, 1, &grid->fences[i], error);
+    return code;
+}
+
+/* The block that can hold the key. */
+static uint32_t block_of(const struct sealed_grid *grid, const struct key *key)
+{
+    uint32_t low = 0, high = grid->count;
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
-        struct record fence;
-        enum hearth_error code =
-            read_records(index, file, path, middle * BLOCK_RECORDS, 1, &fence, error);
-        if (code != HEARTH_OK)
-            return code;
-        if (before(&fence, key))
+        struct key fence = key_of(&grid->fences[middle]);
+        if (before(&grid->fences[middle], key) ||
+            (fence.high == key->high && fence.low == key->low))
             low = middle;
         else
             high = middle;
     }
-    *first = low * BLOCK_RECORDS;
-    return HEARTH_OK;
+    return low;
 }
 
-static bool answers_for(const struct sealed_block *block, const struct key *key)
-{
-    return (block->first == 0 || before(&block->records[0], key)) &&
-           (block->to_end || !before(&block->records[block->count - 1], key));
-}
-
-static enum hearth_error load_block(struct sealed_index *index, size_t entry, const struct key *key,
+static enum hearth_error read_block(struct sealed_index *index, const struct sealed_entry *entry,
+                                    uint32_t number, int file, const char *path,
                                     struct error_record *error)
 {
+    uint32_t first = number * BLOCK_RECORDS, count = entry->file.records - first;
+    if (count > BLOCK_RECORDS)
+        count = BLOCK_RECORDS;
+    struct sealed_block *block =
+        make_room(index, count) ? memory_new(sizeof *block + count * sizeof(struct record)) : NULL;
+    if (!block)
+        return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory to read %s", path);
+    *block = (struct sealed_block){.count = count};
+    enum hearth_error code = read_records(index, file, path, first, count, block->records, error);
+    if (code == HEARTH_OK)
+        keep_block(index, block, &entry->grid->blocks[number]);
+    else
+        memory_free(block);
+    return code;
+}
+
+static enum hearth_error load_block(struct sealed_index *index, struct sealed_entry *entry,
+                                    const struct key *key, struct error_record *error)
+{
     char path[PATH_BYTES];
-    const struct sealed_file *sealed = &index->entries[entry].file;
-    uint32_t first = 0;
-    drop_block_of(index, entry);
-    int file = open_sealed(index, sealed, path, error);
+    struct sealed_grid *grid = entry->grid ? entry->grid : new_grid(entry->file.records);
+    if (!grid)
+        return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for the sealed files");
+    enum hearth_error code = HEARTH_OK;
+    int file = open_sealed(index, &entry->file, path, error);
     if (file < 0)
-        return opening_error(error);
-    enum hearth_error code = locate(index, file, path, sealed->records, key, &first, error);
-    if (code == HEARTH_OK) {
-        uint32_t left = sealed->records - first;
-        uint32_t count = left > BLOCK_RECORDS ? BLOCK_RECORDS + 1 : left;
-        struct sealed_block *block = new_block(index, entry, first, count);
-        if (block) {
-            block->to_end = count == left;
-            code = read_records(index, file, path, first, count, block->records, error);
-        } else {
-            code = error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory to read %s", path);
-        }
-        if (code != HEARTH_OK)
-            drop_block_of(index, entry);
+        code = opening_error(error);
+    if (code == HEARTH_OK && !entry->grid)
+        code = learn_fences(index, grid, file, path, error);
+    if (code != HEARTH_OK && !entry->grid) {
+        memory_free(grid);
+        grid = NULL;
     }
+    entry->grid = grid;
+    if (code == HEARTH_OK)
+        code = read_block(index, entry, block_of(grid, key), file, path, error);
     file_close(index->files, file);
     return code;
 }
 
-static enum hearth_error find_in(struct sealed_index *index, size_t entry, const struct key *key,
-                                 bool *known, struct error_record *error)
+/* The block that can hold the key, if it is kept. */
+static struct sealed_block *kept_block(const struct sealed_entry *entry, const struct key *key)
 {
-    struct sealed_entry *asked = &index->entries[entry];
-    if (!asked->block || !answers_for(asked->block, key)) {
+    return entry->grid ? entry->grid->blocks[block_of(entry->grid, key)] : NULL;
+}
+
+static enum hearth_error find_in(struct sealed_index *index, struct sealed_entry *entry,
+                                 const struct key *key, bool *known, struct error_record *error)
+{
+    struct sealed_block *block = kept_block(entry, key);
+    if (!block) {
         enum hearth_error code = load_block(index, entry, key, error);
         if (code != HEARTH_OK)
             return code;
-        asked->at = 0;
+        block = kept_block(entry, key);
     }
-    struct sealed_block *block = asked->block;
     block->used = ++index->uses;
-    asked->at = gallop(block->records, block->count, asked->at, key);
-    if (asked->at < block->count) {
-        struct key found = key_of(&block->records[asked->at]);
+    entry->at = gallop(block->records, block->count, entry->at, key);
+    if (entry->at < block->count) {
+        struct key found = key_of(&block->records[entry->at]);
         *known = found.high == key->high && found.low == key->low;
     }
     return HEARTH_OK;
@@ -337,11 +372,12 @@ static void narrow(struct sealed_index *index, int64_t from_ms, int64_t to_ms)
         index->quiet_to_ms = to_ms;
 }
 
-/* The times beside the place that the last question led to. */
+/* The times beside the place that the last question led to; at the end of a block nothing is said
+ * of what lies behind it. */
 static void narrow_around(struct sealed_index *index, const struct sealed_entry *entry,
-                          int64_t time_ms)
+                          const struct key *key, int64_t time_ms)
 {
-    const struct sealed_block *block = entry->block;
+    const struct sealed_block *block = kept_block(entry, key);
     bool before_known = entry->at > 0, after_known = entry->at < block->count;
     narrow(index, before_known ? record_time_ms(&block->records[entry->at - 1]) : time_ms,
            after_known ? record_time_ms(&block->records[entry->at]) : time_ms);
@@ -365,8 +401,8 @@ static enum hearth_error find_suspect(struct sealed_index *index, const struct k
             narrow(index, INT64_MIN, entry->first_ms);
         else if (time_ms > entry->last_ms)
             narrow(index, entry->last_ms, INT64_MAX);
-        else if ((code = find_in(index, i, key, known, error)) == HEARTH_OK)
-            narrow_around(index, entry, time_ms);
+        else if ((code = find_in(index, entry, key, known, error)) == HEARTH_OK)
+            narrow_around(index, entry, key, time_ms);
     }
     if (code != HEARTH_OK || *known) /* not all were asked */
         index->quiet_from_ms = index->quiet_to_ms = time_ms;
@@ -387,7 +423,7 @@ enum hearth_error sealed_index_find(struct sealed_index *index, const struct rec
     if (day != index->day)
         select_day(index, day);
     for (size_t i = index->day_first; i < index->day_end && code == HEARTH_OK && !*known; i++)
-        code = find_in(index, i, &key, known, error);
+        code = find_in(index, &index->entries[i], &key, known, error);
     if (code == HEARTH_OK && !*known && index->suspects > 0)
         code = find_suspect(index, &key, time_ms, known, error);
     return code;
@@ -419,7 +455,7 @@ enum hearth_error sealed_index_newest(struct sealed_index *index, int64_t *newes
 
 void sealed_index_clean(struct sealed_index *index)
 {
-    drop_all_blocks(index);
+    drop_all(index);
     memory_free(index->blocks);
     memory_free(index->entries);
     sealed_index_init(index, index->files, index->store);
@@ -466,7 +502,6 @@ static bool is_sorted(const struct sealed_index *index)
 
 void sealed_index_settle(struct sealed_index *index)
 {
-    drop_all_blocks(index); /* they name entries by their place */
     if (!is_sorted(index))
         qsort(index->entries, index->count, sizeof *index->entries, compare_entries);
     index->day = INT64_MIN;

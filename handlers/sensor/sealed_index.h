@@ -17,11 +17,12 @@
 #include "hearth/reading_store.h"
 
 struct sealed_block;
+struct sealed_grid;
 
 struct sealed_entry {
     struct sealed_file file;
-    uint32_t at;                /* where the last question led */
-    struct sealed_block *block; /* NULL = none of it is kept */
+    uint32_t at;              /* where in its block the last question led */
+    struct sealed_grid *grid; /* its blocks; NULL = nothing was asked yet */
     bool has_span;
     int64_t first_ms, last_ms; /* of a suspect file, once it was looked at */
 };
@@ -37,6 +38,7 @@ struct sealed_index {
     size_t day_first, day_end;
     /* No suspect reading has a time between these. */
     int64_t quiet_from_ms, quiet_to_ms;
+    /* The blocks that are kept. */
     struct sealed_block **blocks;
     size_t block_count, block_capacity, block_records;
     uint64_t uses;
