@@ -44,25 +44,25 @@ size_t manifest_row_format(const struct manifest_row *row, char text[MANIFEST_RO
 
 /* ---- Parsing ---- */
 
-static int hex_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
+/* A digit's value + 1; 0 = none. */
+static const unsigned char hex_values[256] = {
+    ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
 
 static bool take_hash(struct view *rest, unsigned char hash[MANIFEST_HASH_BYTES])
 {
+    const unsigned char *digits = (const unsigned char *)rest->data;
+    bool good = true;
     if (rest->length < HASH_DIGITS)
         return false;
     for (size_t i = 0; i < MANIFEST_HASH_BYTES; i++) {
-        int high = hex_value(rest->data[2 * i]), low = hex_value(rest->data[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        hash[i] = (unsigned char)(high << 4 | low);
+        unsigned high = hex_values[digits[2 * i]], low = hex_values[digits[2 * i + 1]];
+        good &= high > 0 && low > 0;
+        hash[i] = (unsigned char)((high - 1) << 4 | ((low - 1) & 15));
     }
     *rest = view_skip(*rest, HASH_DIGITS);
-    return true;
+    return good;
 }
 
 static bool take_member(struct view *rest, struct view name, uint64_t maximum, uint64_t *number)

@@ -51,7 +51,7 @@ struct manifest_reader {
 static bool hash_text(struct manifest_reader *reader, struct view text,
                       unsigned char hash[MANIFEST_HASH_BYTES])
 {
-    return EVP_DigestInit_ex2(reader->digest, reader->sha256, NULL) == 1 &&
+    return EVP_DigestInit_ex2(reader->digest, NULL, NULL) == 1 && /* the one it was opened with */
            EVP_DigestUpdate(reader->digest, text.data, text.length) == 1 &&
            EVP_DigestFinal_ex(reader->digest, hash, NULL) == 1;
 }
@@ -76,7 +76,9 @@ static enum hearth_error open_digest(struct manifest_reader *reader)
 {
     reader->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     reader->digest = EVP_MD_CTX_new();
-    return reader->sha256 && reader->digest ? HEARTH_OK : no_memory(reader->error);
+    bool opened = reader->sha256 && reader->digest &&
+                  EVP_DigestInit_ex2(reader->digest, reader->sha256, NULL) == 1;
+    return opened ? HEARTH_OK : no_memory(reader->error);
 }
 
 /* ---- Rows ---- */

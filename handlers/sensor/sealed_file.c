@@ -24,6 +24,18 @@ void sealed_name_format(const struct sealed_file *file, char name[SEALED_NAME_BY
              date.month, date.day, file->sequence);
 }
 
+/* Days from 1970 to a date, Gregorian; -1 when it is none. A manifest has tens of thousands. */
+static int32_t day_of_date(int year, int month, int date)
+{
+    static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    if (year < 1970 || month < 1 || month > 12 || date < 1 ||
+        date > before[month] - before[month - 1] + (leap && month == 2))
+        return -1;
+    int leaps = (year - 1969) / 4 - (year > 2100); /* of the years before; 2000 was one */
+    return 365 * (year - 1970) + leaps + before[month - 1] + (leap && month > 2) + date - 1;
+}
+
 /* 2025/09-14. */
 static bool take_day(struct view *rest, int32_t *day)
 {
@@ -32,11 +44,8 @@ static bool take_day(struct view *rest, int32_t *day)
         !exact_number(rest, 2, 12, &month) || !exact_literal(rest, VIEW("-")) ||
         !exact_number(rest, 2, 31, &date) || !exact_literal(rest, VIEW(".")))
         return false;
-    struct civil_time civil = {.year = (int)year, .month = (int)month, .day = (int)date}, back;
-    int64_t time_ms = civil_to_ms(&civil);
-    civil_from_ms(time_ms, &back);
-    *day = (int32_t)(time_ms / DAY_MS);
-    return year >= 1970 && back.month == civil.month && back.day == civil.day;
+    *day = day_of_date((int)year, (int)month, (int)date);
+    return *day >= 0;
 }
 
 bool sealed_name_parse(struct view name, struct sealed_file *file)
