@@ -2,6 +2,7 @@
  * test_query_range_conditions.c - GET /api/v1/range: what is refused, and what is answered without
  * reading anything.
  */
+#include "app/core/memory.h"
 #include "tests/unit/support_chance.h"
 #include "tests/unit/support_query.h"
 
@@ -219,6 +220,55 @@ static void a_store_that_breaks_is_503(void **state)
     assert_int_equal(sensor_app_get(&test, target), 200);
 }
 
+/* ---- Memory ---- */
+
+/* 0 when the answer was broken off. */
+static int get_with_little_memory(const char *target, int64_t allocations)
+{
+    const struct request_input input = {
+        .method = VIEW("GET"), .target = view_of(target), .peer_address = VIEW("127.0.0.1")};
+    struct arena *arena = arena_new(8u << 20);
+    assert_non_null(arena);
+    test_sink_clean(&test.sink);
+    test_sink_init(&test.sink);
+    memory_fail_after(allocations);
+    app_handle(test.app, arena, &input, &test.sink.sink);
+    memory_fail_after(-1);
+    arena_free(arena);
+    return test.sink.aborts > 0 ? 0 : test.sink.status;
+}
+
+/* Each allocation fails in turn, until none does: a 200 is always whole. */
+static void running_out_of_memory_never_shortens_an_answer(void **state)
+{
+    static const char *const targets[] = {"/api/v1/range?from=0&points=700",
+                                          "/api/v1/range?from=0&fn=raw&rows=1",
+                                          "/api/v1/range?series=1-1,2-1",
+                                          "/api/v1/range?from=now-2d&bucket=hour&tz=Asia/Tokyo",
+                                          "/api/v1/latest?channel=1",
+                                          "/api/v1/series",
+                                          "/api/v1/tail",
+                                          "/api/v1/export.csv",
+                                          "/api/v1/export.bin?series=1-1",
+                                          "/data"};
+    (void)state;
+    for (int i = 0; i < 600; i++)
+        add(T0 + (int64_t)i * MINUTE, 1 + i % 3, 1, 700 + i % 50, 40);
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        assert_int_equal(sensor_app_get(&test, targets[i]), 200);
+        size_t whole = test.sink.body.length;
+        int status = 0, failures = 0;
+        for (int64_t allocations = 0; status != 200; allocations++) {
+            status = get_with_little_memory(targets[i], allocations);
+            if (status != 200 && status != 503 && status != 0)
+                fail_msg("%s: %d after %lld", targets[i], status, (long long)allocations);
+            failures += status != 200;
+        }
+        assert_in_range(test.sink.body.length, whole, whole);
+        assert_true(failures > 1);
+    }
+}
+
 int main(void)
 {
 #define STORY(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -231,6 +281,7 @@ int main(void)
         STORY(another_question_has_another_etag),
         STORY(what_comes_in_meanwhile_makes_the_etag_weak),
         STORY(a_store_that_breaks_is_503),
+        STORY(running_out_of_memory_never_shortens_an_answer),
     };
     return cmocka_run_group_tests_name("conditions of range queries", tests, NULL, NULL);
 }
