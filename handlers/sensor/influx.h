@@ -28,8 +28,8 @@ HEARTH_MUST_CHECK enum hearth_error influx_allow(const struct sensor *sensor,
                                                  struct auth_identity *identity);
 /* Adds X-Influxdb-Version and the like. Errors: the builder's. */
 HEARTH_MUST_CHECK enum hearth_error influx_begin(struct response *response);
-/* The answer for an error, in the version's form. Gives back `code`; the answer is finished, but
- * for errors that answer themselves (the client has gone, the head is out). */
+/* The answer for an error, in the version's form. Gives back `code`, and the answer is finished; or
+ * what kept it from being sent, and dispatch finds the words. */
 enum hearth_error influx_fail(const struct request *request, struct response *response,
                               enum influx_version version, enum hearth_error code);
 

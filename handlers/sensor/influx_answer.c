@@ -111,5 +111,5 @@ enum hearth_error influx_fail(const struct request *request, struct response *re
         error = response_send(response, error_http_status(code), VIEW("application/json"),
                               buffer_view(&out));
     buffer_clean(&out);
-    return code; /* without memory, dispatch finds words */
+    return error ? error : code; /* without memory, dispatch finds words */
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#define ZLIB_CONST
 #include <zlib.h>
 
 #define RTL_433                                                                                    \
@@ -56,14 +57,15 @@ static int write_as(const char *target, const char *authorization)
 
 static void base64(const char *text, char *out)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
     size_t length = strlen(text), at = 0;
     for (size_t i = 0; i < length; i += 3) {
         unsigned bits = 0;
         for (size_t j = 0; j < 3; j++)
             bits = bits << 8 | (i + j < length ? (unsigned char)text[i + j] : 0u);
         for (size_t j = 0; j < 4; j++)
-            out[at++] = i + j > length ? '=' : digits[bits >> (18 - 6 * j) & 63];
+            out[at++] = digits[i + j > length ? 64 : bits >> (18 - 6 * j) & 63];
     }
     out[at] = '\0';
 }
@@ -170,7 +172,7 @@ static void pack(struct buffer *packed, struct view text)
     size_t room = text.length < 4096 ? 8192 : 2u << 20;
     char *at = buffer_reserve(packed, room);
     assert_non_null(at);
-    stream.next_in = (Bytef *)(uintptr_t)text.data;
+    stream.next_in = (const Bytef *)text.data;
     stream.avail_in = (uInt)text.length;
     stream.next_out = (Bytef *)at;
     stream.avail_out = (uInt)room;

@@ -126,9 +126,9 @@ static void a_string_longer_than_a_reading_does_not_hide_lines(void **state)
     struct buffer body;
     struct view line, rest;
     (void)state;
-    buffer_init(&body, 4 * LIMIT_READING_BYTES);
+    buffer_init(&body, (size_t)4 * LIMIT_READING_BYTES);
     buffer_append_text(&body, "m f=\"");
-    while (body.length < 2 * LIMIT_READING_BYTES)
+    while (body.length < (size_t)2 * LIMIT_READING_BYTES)
         buffer_append_text(&body, "\nm f=1");
     buffer_append_text(&body, "\"\n");
     rest = buffer_view(&body);
