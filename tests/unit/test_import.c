@@ -22,7 +22,7 @@ enum { MAX_READINGS = 64, MAX_TEXTS = 32, TEXT_BYTES = 256 };
 
 /* What came out. */
 static struct {
-    struct reading readings[MAX_READINGS];
+    struct record records[MAX_READINGS];
     size_t count, batches;
     char texts[MAX_TEXTS][TEXT_BYTES]; /* "REASON source: raw" */
     size_t text_count;
@@ -41,7 +41,7 @@ static enum hearth_error keep(void *context, const struct import_batch *batch)
         return out.fail;
     for (size_t i = 0; i < batch->count; i++, out.count++)
         if (out.count < MAX_READINGS)
-            assert_int_equal(record_decode(&batch->records[i], &out.readings[out.count]), 0);
+            out.records[out.count] = batch->records[i];
     for (size_t i = 0; i < batch->rejected_count; i++) {
         const struct rejected_reading *text = &batch->rejected[i];
         assert_true(out.text_count < MAX_TEXTS);
@@ -53,6 +53,14 @@ static enum hearth_error keep(void *context, const struct import_batch *batch)
     assert_true(batch->position >= out.position);
     out.position = batch->position;
     return HEARTH_OK;
+}
+
+static struct reading got(size_t index)
+{
+    struct reading reading = {0};
+    assert_true(index < out.count);
+    assert_int_equal(record_decode(&out.records[index], &reading), REJECT_NONE);
+    return reading;
 }
 
 static int reset(void **state)
@@ -90,15 +98,15 @@ static enum hearth_error run_in(enum import_format format, struct view bytes, si
 /* In one piece, and in pieces of every size up to 50: the same comes out. */
 static void run(enum import_format format, struct view bytes)
 {
-    struct reading first[MAX_READINGS];
+    struct record first[MAX_READINGS];
     assert_int_equal(run_in(format, bytes, SIZE_MAX), HEARTH_OK);
     struct import_counts whole = counts;
     size_t count = out.count;
-    memcpy(first, out.readings, sizeof first);
+    memcpy(first, out.records, sizeof first);
     for (size_t step = 50; step > 0; step--) {
         assert_int_equal(run_in(format, bytes, step), HEARTH_OK);
         assert_int_equal(out.count, count);
-        assert_memory_equal(first, out.readings, count * sizeof first[0]);
+        assert_memory_equal(first, out.records, count * sizeof first[0]);
         assert_memory_equal(&whole, &counts, sizeof counts);
     }
     assert_int_equal(run_in(format, bytes, SIZE_MAX), HEARTH_OK);
@@ -117,10 +125,10 @@ static void json_lines_are_read(void **state)
     (void)state;
     run(IMPORT_JSONL, VIEW(LINE("744") "\n  \r\n" LINE("745") LINE("746")));
     assert_int_equal(out.count, 3);
-    assert_int_equal(out.readings[0].time_ms, 1757894691000);
-    assert_int_equal(out.readings[0].raw, 1144);
-    assert_int_equal(out.readings[0].time_quality, TIME_IMPORTED);
-    assert_int_equal(out.readings[2].raw, 1146);
+    assert_int_equal(got(0).time_ms, 1757894691000);
+    assert_int_equal(got(0).raw, 1144);
+    assert_int_equal(got(0).time_quality, TIME_IMPORTED);
+    assert_int_equal(got(2).raw, 1146);
     assert_int_equal(counts.records, 3);
     assert_int_equal(counts.lines, 5);
     assert_int_equal(out.position, 5 + 3 * (sizeof LINE("744") - 1));
@@ -166,8 +174,8 @@ static void zeros_of_a_power_loss_are_stripped_and_what_is_behind_them_kept(void
     run(IMPORT_JSONL,
         VIEW(LINE("744") "\0\0\0\0\0" LINE("745") "{\"time\":\"20\0\0\0" LINE("746")));
     assert_int_equal(out.count, 3);
-    assert_int_equal(out.readings[1].raw, 1145);
-    assert_int_equal(out.readings[2].raw, 1146);
+    assert_int_equal(got(1).raw, 1145);
+    assert_int_equal(got(2).raw, 1146);
     assert_int_equal(counts.nul_bytes, 8);
     assert_int_equal(counts.rejected, 1);
     assert_int_equal(counts.first_lines[REJECT_NOT_JSON][0], 3);
@@ -185,9 +193,9 @@ static void times_that_cannot_be_are_suspect(void **state)
              "{\"time\":\"2025-09-15T00:15:00Z\",\"channel\":1,\"id\":1,\"humidity\":5}\n"));
     assert_int_equal(out.count, 3);
     assert_int_equal(counts.suspect, 2);
-    assert_int_equal(out.readings[0].time_quality, TIME_SUSPECT);
-    assert_int_equal(out.readings[1].time_quality, TIME_SUSPECT);
-    assert_int_equal(out.readings[2].time_quality, TIME_IMPORTED);
+    assert_int_equal(got(0).time_quality, TIME_SUSPECT);
+    assert_int_equal(got(1).time_quality, TIME_SUSPECT);
+    assert_int_equal(got(2).time_quality, TIME_IMPORTED);
 }
 
 static void the_options_say_unit_zone_and_code(void **state)
@@ -204,10 +212,10 @@ static void the_options_say_unit_zone_and_code(void **state)
     options.rolling_code = 9;
     run(IMPORT_JSONL, view_of(text));
     assert_int_equal(out.count, 1);
-    assert_int_equal(out.readings[0].time_ms, 1757894691000);
-    assert_int_equal(out.readings[0].scale, SCALE_TENTHS_C);
-    assert_int_equal(out.readings[0].raw, 1215);
-    assert_int_equal(out.readings[0].rolling_code, 9);
+    assert_int_equal(got(0).time_ms, 1757894691000);
+    assert_int_equal(got(0).scale, SCALE_TENTHS_C);
+    assert_int_equal(got(0).raw, 1215);
+    assert_int_equal(got(0).rolling_code, 9);
     time_zone_free(denver);
 }
 
@@ -216,7 +224,7 @@ static void a_file_without_line_ends_takes_no_memory(void **state)
     struct buffer bytes;
     (void)state;
     buffer_init(&bytes, 8u << 20);
-    for (int i = 0; i < 10 * (LIMIT_READING_BYTES + 1); i++)
+    for (size_t i = 0; i < (size_t)10 * (LIMIT_READING_BYTES + 1); i++)
         buffer_append_byte(&bytes, 'x');
     buffer_append_text(&bytes, "\n" LINE("744"));
     for (size_t step = 1000; step < 2000000; step *= 30) {
@@ -238,19 +246,18 @@ static void a_csv_is_read_by_its_header(void **state)
                                 "1757894694.5,4,110,70, 40 ,f\n"
                                 "1757894695123,16,0,70,40,"));
     assert_int_equal(out.count, 5);
-    const struct reading *readings = out.readings;
-    assert_int_equal(readings[0].raw, 1144);
-    assert_int_equal(readings[0].time_quality, TIME_IMPORTED);
-    assert_int_equal(readings[1].raw, RAW_ABSENT);
-    assert_true(readings[1].battery_low);
-    assert_int_equal(readings[2].raw, 400 - 31);
-    assert_int_equal(readings[2].humidity, HUMIDITY_ABSENT);
-    assert_false(readings[2].battery_low);
-    assert_int_equal(readings[3].time_ms, 1757894694500);
-    assert_true(readings[3].battery_low);
-    assert_int_equal(readings[4].time_ms, 1757894695123);
-    assert_int_equal(readings[4].channel, 16);
-    assert_false(readings[4].battery_low);
+    assert_int_equal(got(0).raw, 1144);
+    assert_int_equal(got(0).time_quality, TIME_IMPORTED);
+    assert_int_equal(got(1).raw, RAW_ABSENT);
+    assert_true(got(1).battery_low);
+    assert_int_equal(got(2).raw, 400 - 31);
+    assert_int_equal(got(2).humidity, HUMIDITY_ABSENT);
+    assert_false(got(2).battery_low);
+    assert_int_equal(got(3).time_ms, 1757894694500);
+    assert_true(got(3).battery_low);
+    assert_int_equal(got(4).time_ms, 1757894695123);
+    assert_int_equal(got(4).channel, 16);
+    assert_false(got(4).battery_low);
     assert_int_equal(counts.lines, 6);
 }
 
@@ -260,12 +267,12 @@ static void columns_stand_in_any_order_case_and_separator(void **state)
     run(IMPORT_CSV, VIEW("\xEF\xBB\xBF\"Humidity\";Note; TEMPERATURE_C ;Channel;ID;Time\n"
                          "35;\"a;\"\"b\"\"\nc\";21.5;1;107;2025-09-15T00:04:51Z\n"));
     assert_int_equal(out.count, 1);
-    assert_int_equal(out.readings[0].raw, 1215);
-    assert_int_equal(out.readings[0].humidity, 35);
+    assert_int_equal(got(0).raw, 1215);
+    assert_int_equal(got(0).humidity, 35);
     assert_int_equal(counts.lines, 3);
     run(IMPORT_CSV, VIEW("time\tchannel\tid\tbatteryLow\thumidity\n1757894691\t1\t1\t1\t5\n"));
     assert_int_equal(out.count, 1);
-    assert_true(out.readings[0].battery_low);
+    assert_true(got(0).battery_low);
 }
 
 static void the_rows_that_are_given_out_come_back_from_csv(void **state)
@@ -276,12 +283,12 @@ static void the_rows_that_are_given_out_come_back_from_csv(void **state)
                          "2025-09-15 00:04:51,5,1186,47,-63,false\n"
                          "2025-09-15 00:04:52,5,null,47,NULL,\\N\n"));
     assert_int_equal(out.count, 2);
-    assert_int_equal(out.readings[0].time_ms, 1757894691000);
-    assert_int_equal(out.readings[0].raw, 1186);
-    assert_int_equal(out.readings[0].scale, SCALE_TENTHS_C);
-    assert_int_equal(out.readings[0].signal, 63);
-    assert_int_equal(out.readings[0].rolling_code, 7);
-    assert_int_equal(out.readings[1].raw, RAW_ABSENT);
+    assert_int_equal(got(0).time_ms, 1757894691000);
+    assert_int_equal(got(0).raw, 1186);
+    assert_int_equal(got(0).scale, SCALE_TENTHS_C);
+    assert_int_equal(got(0).signal, 63);
+    assert_int_equal(got(0).rolling_code, 7);
+    assert_int_equal(got(1).raw, RAW_ABSENT);
 }
 
 static void what_is_exported_can_be_imported(void **state)
@@ -292,12 +299,12 @@ static void what_is_exported_can_be_imported(void **state)
                          "2025-09-15T00:04:51Z,freezer,\"Freezer, cellar\",5,107,-3.5,35,true,-63,"
                          "sender,false,true\r\n"));
     assert_int_equal(out.count, 1);
-    const struct reading *reading = &out.readings[0];
-    assert_int_equal(reading->time_ms, 1757894691000);
-    assert_int_equal(reading->raw, 365);
-    assert_int_equal(reading->humidity, 35);
-    assert_true(reading->battery_low && reading->occupied && !reading->relay);
-    assert_int_equal(reading->signal, 63);
+    const struct reading reading = got(0);
+    assert_int_equal(reading.time_ms, 1757894691000);
+    assert_int_equal(reading.raw, 365);
+    assert_int_equal(reading.humidity, 35);
+    assert_true(reading.battery_low && reading.occupied && !reading.relay);
+    assert_int_equal(reading.signal, 63);
     run(IMPORT_JSONL,
         VIEW("{\"time\":\"2025-09-15T00:04:51Z\",\"series\":\"freezer\",\"channel\":5,"
              "\"rolling_code\":107,\"temperature_C\":21.5,\"humidity\":null,"
@@ -401,7 +408,7 @@ static void a_quote_that_never_closes_costs_its_line(void **state)
     assert_int_equal(counts.reasons[REJECT_NOT_CSV], 1);
     buffer_init(&bytes, 1u << 20);
     buffer_append_text(&bytes, HEADER "\"1757894691,1,107,74.4,35,1\n");
-    while (bytes.length < 3 * LIMIT_READING_BYTES)
+    while (bytes.length < (size_t)3 * LIMIT_READING_BYTES)
         buffer_append_text(&bytes, "1757894692,1,107,74.4,35,1\n");
     for (size_t step = 1000; step < 2000000; step *= 30) {
         assert_int_equal(run_in(IMPORT_CSV, buffer_view(&bytes), step), HEARTH_OK);
@@ -435,9 +442,9 @@ static void records_keep_what_they_say(void **state)
     make_record(&records[5], 700000, TIME_SENDER);
     run(IMPORT_BIN, view_from((const char *)records, sizeof records));
     assert_int_equal(out.count, 4);
-    assert_int_equal(out.readings[1].time_quality, TIME_SERVER);
-    assert_int_equal(out.readings[2].time_quality, TIME_SENDER);
-    assert_int_equal(out.readings[3].time_quality, TIME_SUSPECT);
+    assert_int_equal(got(1).time_quality, TIME_SERVER);
+    assert_int_equal(got(2).time_quality, TIME_SENDER);
+    assert_int_equal(got(3).time_quality, TIME_SUSPECT);
     assert_int_equal(counts.reasons[REJECT_CHECKSUM], 1);
     assert_int_equal(counts.first_lines[REJECT_CHECKSUM][0], 3);
     assert_int_equal(counts.nul_bytes, 12);
