@@ -114,7 +114,7 @@ function options(state, size, hover) {
     ...size,
     ms: 1,
     tzDate: (ms) => uPlot.tzDate(new Date(ms), zoneName()),
-    padding: [10, 12, 0, 0],
+    padding: [10, 18, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,

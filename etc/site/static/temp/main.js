@@ -140,8 +140,7 @@ function takeAnswer(range, asked) {
 }
 
 async function load() {
-  clearTimeout(resting);
-  resting = null;
+  rest(null);
   loading?.abort();
   const mine = (loading = new AbortController());
   const asked = question();
@@ -162,6 +161,12 @@ async function load() {
       root.setAttribute('aria-busy', 'false');
     }
   }
+}
+
+function rest(timer) {
+  clearTimeout(resting);
+  resting = timer;
+  root.toggleAttribute('data-resting', timer !== null);
 }
 
 /* The table has its own buckets. */
@@ -188,8 +193,7 @@ function look(from, to) {
   charts.scale(begin, end);
   readout.hide();
   showControls();
-  clearTimeout(resting);
-  resting = setTimeout(settle, REST_MS);
+  rest(setTimeout(settle, REST_MS));
   return true;
 }
 
