@@ -21,8 +21,6 @@
 #include "handlers/sensor/export.h"
 #include "handlers/sensor/text_put.h"
 
-#include <string.h>
-
 /* ---- A reading ---- */
 
 struct line {
@@ -87,7 +85,7 @@ static void write_field(struct answer_stream *stream, struct view text)
 {
     bool plain = true;
     for (size_t i = 0; plain && i < text.length; i++)
-        plain = !memchr(",\"\r\n", text.data[i], 4);
+        plain = view_index_of(VIEW(",\"\r\n"), text.data[i]) == SIZE_MAX;
     if (plain) {
         answer_stream_text(stream, text);
         return;

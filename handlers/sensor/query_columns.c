@@ -179,7 +179,7 @@ static bool fill_reading(const struct query_columns *columns, const struct recor
         int32_t value;
         bool has =
             columns->parameters->quantities[i] && record_quantity(record, (enum quantity)i, &value);
-        reading->values[i] = has ? (int16_t)value : QUERY_ABSENT;
+        reading->values[i] = (int16_t)(has ? value : QUERY_ABSENT);
         any = any || has;
     }
     return any;

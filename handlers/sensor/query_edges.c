@@ -8,7 +8,8 @@
  */
 #include "handlers/sensor/query_edges.h"
 
-enum { HOUR_MS = 3600000, DAY_MS = 86400000, MONDAY = 4 /* 1970-01-05, in days */ };
+static const int64_t hour_ms = 3600000, day_ms = 86400000;
+enum { MONDAY = 4 /* 1970-01-05, in days */ };
 
 struct edges {
     const struct query_parameters *parameters;
@@ -49,7 +50,7 @@ static void add_points(struct edges *edges)
 static int64_t next_hour(const struct time_zone *zone, int64_t ms)
 {
     int64_t local = time_zone_to_local_ms(zone, ms);
-    int64_t next = ms + (floor_divide(local, HOUR_MS) + 1) * HOUR_MS - local;
+    int64_t next = ms + (floor_divide(local, hour_ms) + 1) * hour_ms - local;
     int64_t change_s = time_zone_next_change_s(zone, floor_divide(ms, 1000));
     if (change_s >= next / 1000)
         return next;
@@ -74,7 +75,7 @@ static bool add_hours(struct edges *edges)
 static int64_t month_of(int64_t day)
 {
     struct civil_time civil;
-    civil_from_ms(day * DAY_MS, &civil);
+    civil_from_ms(day * day_ms, &civil);
     return (int64_t)civil.year * 12 + civil.month - 1;
 }
 
@@ -102,7 +103,7 @@ static int64_t local_begin_ms(enum query_bucket bucket, int64_t number)
             .year = (int)(number / 12), .month = (int)(number % 12) + 1, .day = 1};
         return civil_to_ms(&civil);
     }
-    return (bucket == BUCKET_WEEK ? number * 7 + MONDAY : number) * DAY_MS;
+    return (bucket == BUCKET_WEEK ? number * 7 + MONDAY : number) * day_ms;
 }
 
 static bool add_calendar(struct edges *edges)
@@ -110,7 +111,7 @@ static bool add_calendar(struct edges *edges)
     const struct query_parameters *parameters = edges->parameters;
     enum query_bucket bucket = parameters->bucket;
     int64_t last = parameters->span.from_ms;
-    int64_t day = floor_divide(time_zone_to_local_ms(parameters->zone, last), DAY_MS);
+    int64_t day = floor_divide(time_zone_to_local_ms(parameters->zone, last), day_ms);
     if (!add(edges, last))
         return false;
     for (int64_t number = number_of(bucket, day) + 1;; number++) {
@@ -127,14 +128,14 @@ static bool add_calendar(struct edges *edges)
 
 /* ---- All ---- */
 
-/* At least so many edges fit a span. */
+/* No span has more edges. */
 static size_t capacity_of(const struct query_parameters *parameters)
 {
     static const int64_t least_ms[] = {
-        [BUCKET_HOUR] = HOUR_MS / 4,
-        [BUCKET_DAY] = DAY_MS / 2,
-        [BUCKET_WEEK] = 6 * DAY_MS,
-        [BUCKET_MONTH] = 27 * (int64_t)DAY_MS,
+        [BUCKET_HOUR] = INT64_C(900000),      /* a quarter of an hour */
+        [BUCKET_DAY] = INT64_C(43200000),     /* half a day */
+        [BUCKET_WEEK] = INT64_C(518400000),   /* 6 days */
+        [BUCKET_MONTH] = INT64_C(2332800000), /* 27 days */
     };
     if (parameters->bucket == BUCKET_POINTS)
         return parameters->points + 1;

@@ -9,8 +9,10 @@
 
 #include <json-c/json.h>
 
-enum { QUERY_MINUTE = 60000, QUERY_HOUR = 3600000, QUERY_DAY = 86400000 };
-#define QUERY_T0 INT64_C(1757808000000) /* 2025-09-14T00:00:00Z, a day before SENSOR_TEST_NOW */
+#define QUERY_MINUTE INT64_C(60000)
+#define QUERY_HOUR   INT64_C(3600000)
+#define QUERY_DAY    INT64_C(86400000)
+#define QUERY_T0     INT64_C(1757808000000) /* 2025-09-14T00:00:00Z, a day before SENSOR_TEST_NOW */
 
 /* Two series: `freezer` (C, 30 minutes, 5-107 up to 2025-09-14T06:00Z, from then on 6-31) and
  * `porch` (F, 2-9). */

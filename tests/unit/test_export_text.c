@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MINUTE = QUERY_MINUTE, HOUR = QUERY_HOUR };
-#define T0 QUERY_T0
+#define MINUTE QUERY_MINUTE
+#define HOUR   QUERY_HOUR
+#define T0     QUERY_T0
 
 static struct sensor_app test;
 

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HOUR = 3600000, DAY = 86400000 };
+#define HOUR INT64_C(3600000)
+#define DAY  INT64_C(86400000)
 
 static struct arena *arena;
 static struct time_zones *zones;
@@ -88,7 +89,8 @@ static void points_cut_the_span_as_the_formula_says(void **state)
         struct made made;
         size_t points = 1 + (size_t)chance(10000);
         int64_t from = (int64_t)(chance_next() % READING_TIME_MAX_MS);
-        int64_t to = from + 1 + (int64_t)(chance_next() % (uint64_t)(1 + READING_TIME_MAX_MS - from));
+        int64_t to =
+            from + 1 + (int64_t)(chance_next() % (uint64_t)(1 + READING_TIME_MAX_MS - from));
         assert_int_equal(make(BUCKET_POINTS, points, "UTC", from, to, &made), HEARTH_OK);
         if (to - from < (int64_t)points)
             continue;
@@ -139,12 +141,11 @@ static void days_are_as_long_as_they_were(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct day_case *one = &cases[i];
         int64_t noon = utc(one->year, one->month, one->day, one->begin_hour + 12, 0);
-        struct made made =
-            edges(BUCKET_DAY, one->zone, noon - 3 * (int64_t)DAY, noon + 3 * (int64_t)DAY);
+        struct made made = edges(BUCKET_DAY, one->zone, noon - 3 * DAY, noon + 3 * DAY);
         size_t bucket = 0;
         while (made.ms[bucket + 1] <= noon)
             bucket++;
-        if (length(&made, bucket) != one->hours * (int64_t)HOUR + one->minutes * 60000)
+        if (length(&made, bucket) != one->hours * HOUR + one->minutes * INT64_C(60000))
             fail_msg("%s %d-%d-%d has %lld minutes", one->zone, one->year, one->month, one->day,
                      (long long)(length(&made, bucket) / 60000));
         int64_t off = made.ms[bucket] - utc(one->year, one->month, one->day, one->begin_hour, 0);
@@ -172,7 +173,7 @@ static void a_day_that_was_begun_twice_is_one_bucket(void **state)
         edges(BUCKET_DAY, "America/St_Johns", utc(2008, 11, 1, 12, 0), utc(2008, 11, 4, 12, 0));
     assert_int_equal(made.count, 4);
     assert_int_equal(made.ms[1], utc(2008, 11, 2, 2, 30));
-    assert_int_equal(length(&made, 1), 25 * (int64_t)HOUR);
+    assert_int_equal(length(&made, 1), 25 * HOUR);
 }
 
 /* Whatever the zone: each edge within the span is the first moment of its local date. */
@@ -185,7 +186,7 @@ static void every_day_begins_with_its_date(void **state)
     for (int round = 0; round < 200; round++) {
         const char *name = names[chance(sizeof names / sizeof names[0])];
         int64_t from = (int64_t)(chance_next() % (uint64_t)utc(2040, 1, 1, 0, 0));
-        struct made made = edges(BUCKET_DAY, name, from, from + 400 * (int64_t)DAY);
+        struct made made = edges(BUCKET_DAY, name, from, from + 400 * DAY);
         for (size_t i = 1; i < made.count; i++) {
             int64_t day = time_zone_to_local_ms(zone_of(name), made.ms[i]) / DAY;
             int64_t before = time_zone_to_local_ms(zone_of(name), made.ms[i] - 1) / DAY;
@@ -225,7 +226,7 @@ static void weeks_begin_on_monday(void **state)
     (void)state;
     for (int round = 0; round < 50; round++) {
         int64_t from = (int64_t)(chance_next() % (uint64_t)utc(2040, 1, 1, 0, 0));
-        struct made made = edges(BUCKET_WEEK, "America/Denver", from, from + 100 * (int64_t)DAY);
+        struct made made = edges(BUCKET_WEEK, "America/Denver", from, from + 100 * DAY);
         for (size_t i = 1; i < made.count; i++) {
             struct civil_time civil;
             civil_from_ms(time_zone_to_local_ms(zone_of("America/Denver"), made.ms[i]), &civil);
@@ -244,8 +245,8 @@ static void months_begin_on_their_first(void **state)
         edges(BUCKET_MONTH, "America/Denver", utc(2023, 12, 15, 0, 0), utc(2025, 1, 15, 0, 0));
     assert_int_equal(made.count, 14);
     assert_int_equal(made.ms[1], utc(2024, 1, 1, 7, 0));
-    assert_int_equal(length(&made, 2), 29 * (int64_t)DAY);        /* a leap year */
-    assert_int_equal(length(&made, 3), 31 * (int64_t)DAY - HOUR); /* March */
+    assert_int_equal(length(&made, 2), 29 * DAY);        /* a leap year */
+    assert_int_equal(length(&made, 3), 31 * DAY - HOUR); /* March */
     assert_int_equal(made.ms[13], utc(2025, 1, 1, 7, 0));
 }
 
@@ -264,9 +265,9 @@ static void too_many_are_refused(void **state)
     struct made made;
     (void)state;
     int64_t to = utc(2025, 1, 1, 0, 0);
-    assert_int_equal(make(BUCKET_HOUR, 0, "UTC", to - 10000 * (int64_t)HOUR, to, &made), HEARTH_OK);
+    assert_int_equal(make(BUCKET_HOUR, 0, "UTC", to - 10000 * HOUR, to, &made), HEARTH_OK);
     assert_int_equal(made.count, 10000);
-    assert_int_equal(make(BUCKET_HOUR, 0, "UTC", to - 10000 * (int64_t)HOUR - 1, to, &made),
+    assert_int_equal(make(BUCKET_HOUR, 0, "UTC", to - 10000 * HOUR - 1, to, &made),
                      HEARTH_BAD_QUERY);
     assert_non_null(strstr(failure.detail, "10000"));
     assert_int_equal(make(BUCKET_DAY, 0, "UTC", 0, READING_TIME_MAX_MS, &made), HEARTH_BAD_QUERY);

@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MINUTE = QUERY_MINUTE, HOUR = QUERY_HOUR, DAY = QUERY_DAY };
-#define T0 QUERY_T0
+#define MINUTE QUERY_MINUTE
+#define HOUR   QUERY_HOUR
+#define DAY    QUERY_DAY
+#define T0     QUERY_T0
 
 static struct sensor_app test;
 
@@ -97,20 +99,28 @@ static void unknown_parameters_are_ignored(void **state)
     json_object_put(answer);
 }
 
+/* A span of an hour, and 10,000 points of so many series. */
+static void target_of(char *target, size_t size, int series)
+{
+    size_t length = (size_t)snprintf(target, size, "/api/v1/range?from=%lld&to=%lld&points=10000",
+                                     (long long)T0, (long long)(T0 + HOUR));
+    for (int i = 0; i < series; i++)
+        length += (size_t)snprintf(target + length, size - length, "%s%d-%d",
+                                   i == 0 ? "&series=" : ",", 1 + i, i);
+}
+
 static void too_many_cells_are_refused_with_what_is_allowed(void **state)
 {
-    char target[200];
+    char target[300];
     (void)state;
     for (int i = 0; i < 40; i++)
         add(T0 + i, 1 + i % 16, i, 700, 50);
-    snprintf(target, sizeof target, "/api/v1/range?from=%lld&to=%lld&points=10000", (long long)T0,
-             (long long)(T0 + HOUR));
+    target_of(target, sizeof target, 0);
     query_expect_refused(&test, target,
                          "at most 300000; for 16 or more series and 2 quantities at most 9375");
-    strcat(target,
-           "&series=1-0,2-1,3-2,4-3,5-4,6-5,7-6,8-7,9-8,10-9,11-10,12-11,13-12,14-13,15-14");
+    target_of(target, sizeof target, 15);
     assert_int_equal(sensor_app_get(&test, target), 200);
-    strcat(target, ",16-15");
+    target_of(target, sizeof target, 16);
     query_expect_refused(&test, target, "name fewer `series`");
 }
 
@@ -253,7 +263,7 @@ static void running_out_of_memory_never_shortens_an_answer(void **state)
                                           "/data"};
     (void)state;
     for (int i = 0; i < 600; i++)
-        add(T0 + (int64_t)i * MINUTE, 1 + i % 3, 1, 700 + i % 50, 40);
+        add(T0 + i * MINUTE, 1 + i % 3, 1, 700 + i % 50, 40);
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
         assert_int_equal(sensor_app_get(&test, targets[i]), 200);
         size_t whole = test.sink.body.length;

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MINUTE = QUERY_MINUTE, HOUR = QUERY_HOUR, DAY = QUERY_DAY };
-#define T0 QUERY_T0
+#define MINUTE QUERY_MINUTE
+#define HOUR   QUERY_HOUR
+#define DAY    QUERY_DAY
+#define T0     QUERY_T0
 
 static struct sensor_app test;
 
@@ -179,7 +181,7 @@ static void a_code_that_came_again_is_counted_by_window(void **state)
     (void)state;
     query_write_names(&test, names);
     for (int i = 0; i < 50; i++) /* ten an hour of one code, whoever's it is */
-        add(T0 + (int64_t)i * 6 * MINUTE, 1, 7, 700 + i, 40);
+        add(T0 + i * INT64_C(6) * MINUTE, 1, 7, 700 + i, 40);
     for (int i = 0; i < 5; i++)
         add(T0 + 3 * HOUR + i, 2, 7, 700, 40);
     struct json_object *answer = query_get(&test, "/api/v1/series");
