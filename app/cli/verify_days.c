@@ -3,7 +3,8 @@
  * what the records say.
  *
  * Two readings that are the same have the same time, so that they can only meet within a day, or
- * with a suspect one.
+ * with a suspect one. A live reading may stand in a sealed file as well: readers count it once, and
+ * sealing drops it.
  */
 #include "app/cli/figures.h"
 #include "app/cli/verify_work.h"
@@ -109,9 +110,9 @@ static bool is_among_suspects(const struct verify *verify, const struct record *
 struct day_work {
     int32_t day;
     struct scan_map *maps; /* of its files */
-    struct day_run *runs;  /* of those that are good, and then the live one */
+    struct day_run *runs;  /* of those that are good */
     struct sealed_file *files;
-    size_t file_count, run_count, sealed_runs;
+    size_t file_count, run_count;
 };
 
 /* Tells the first. */
@@ -182,7 +183,7 @@ static void check_summary(struct verify *verify, const struct day_work *work)
 {
     struct error_record error = {0};
     char name[64], day[FIGURE_SIZE];
-    struct day_runs runs = {.day = work->day, .count = work->sealed_runs, .runs = work->runs};
+    struct day_runs runs = {.day = work->day, .count = work->run_count, .runs = work->runs};
     open_summary(verify, year_of(work->day));
     const struct summary_day *summary =
         verify->summary
@@ -204,14 +205,6 @@ static void check_summary(struct verify *verify, const struct day_work *work)
 
 /* ---- One day ---- */
 
-static void add_live(const struct verify *verify, struct day_work *work)
-{
-    size_t count;
-    size_t first = store_scan_live_day(&verify->scan, work->day, &count);
-    if (count > 0)
-        work->runs[work->run_count++] = (struct day_run){verify->scan.live + first, count};
-}
-
 static enum hearth_error check_day(struct verify *verify, struct day_work *work, size_t first_row,
                                    struct error_record *error)
 {
@@ -226,10 +219,8 @@ static enum hearth_error check_day(struct verify *verify, struct day_work *work,
         else
             all_good = false;
     }
-    work->sealed_runs = work->run_count;
     if (all_good && work->file_count > 0)
         check_summary(verify, work);
-    add_live(verify, work);
     snprintf(where, sizeof where, "day %s", figure_day(work->day, day));
     verify->days++;
     bool can_be_double = work->run_count > 1 || verify->suspect_count > 0;
@@ -259,9 +250,12 @@ static enum hearth_error verify_day(struct verify *verify, int32_t day, struct e
 enum hearth_error verify_days(struct verify *verify, struct error_record *error)
 {
     enum hearth_error code = HEARTH_OK;
-    int32_t day = store_scan_next_day(&verify->scan, INT32_MIN);
-    for (; code == HEARTH_OK && day != INT32_MAX; day = store_scan_next_day(&verify->scan, day))
-        code = verify_day(verify, day, error);
+    const struct store_scan *scan = &verify->scan;
+    size_t files;
+    for (size_t row = scan->suspects; code == HEARTH_OK && row < scan->count; row += files) {
+        store_scan_rows(scan, scan->rows[row].file.day, &files);
+        code = verify_day(verify, scan->rows[row].file.day, error);
+    }
     summary_file_close(verify->summary);
     verify->summary = NULL;
     return code;

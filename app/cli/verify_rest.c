@@ -48,6 +48,19 @@ static enum hearth_error see_row(void *context, const struct manifest_row *row)
     return HEARTH_OK;
 }
 
+/* Does a keeper hold the store? Then a seal may be under way. */
+static bool is_held(const struct verify *verify)
+{
+    char path[REST_PATH_BYTES];
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    snprintf(path, sizeof path, "%s/store.lock", verify->store);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    bool held = file >= 0 && fcntl(file, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+    if (file >= 0)
+        close(file);
+    return held;
+}
+
 /* Reads on from where the scan stopped; a seal that is under way comes to its end. Gives back how
  * many bytes are left then, and the last sequence that stands. */
 static uint64_t read_on(const struct verify *verify, uint64_t *newest)
@@ -58,7 +71,7 @@ static uint64_t read_on(const struct verify *verify, uint64_t *newest)
     for (int i = 0; i < TRIES; i++) {
         if (manifest_read(&file_system, verify->store, verify->scan.id, &position, NULL, see_row,
                           newest, &left, NULL) != HEARTH_OK ||
-            left == 0)
+            left == 0 || !is_held(verify))
             return left;
         nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
     }

@@ -3,6 +3,7 @@
 while one runs."""
 import collections
 import csv
+import hashlib
 import json
 import os
 import pty
@@ -102,8 +103,8 @@ def sealed_files(place):
 @test
 def demo_makes_as_many_readings_a_day_as_it_is_told_of_eight_transmitters():
     place = Place()
-    for a_day in (4000, 17000):
-        said = place.demo("--years", "0.1", "--readings-per-day", str(a_day),
+    for a_day, years in ((4000, "0.05"), (17000, "0.014")):
+        said = place.demo("--years", years, "--readings-per-day", str(a_day),
                           "--output", place.path("a.bin"))
         records = [sensor.decode(r) for r in read_records(place.path("a.bin"))]
         equal(said["readings"], len(records))
@@ -118,7 +119,7 @@ def demo_makes_as_many_readings_a_day_as_it_is_told_of_eight_transmitters():
 @test
 def demo_sends_only_changes_and_every_hundredth_late():
     place = Place()
-    said = place.demo("--years", "0.25", "--output", place.path("a.bin"))
+    said = place.demo("--years", "0.25", "--readings-per-day", "1000", "--output", place.path("a.bin"))
     records = [sensor.decode(r) for r in read_records(place.path("a.bin"))]
     share = said["late"] / len(records)
     assert 0.007 < share < 0.013, share
@@ -334,7 +335,6 @@ def an_interrupted_import_begins_anew_when_told_or_when_the_file_is_another():
         """As a run that was killed behind 20 lines."""
         place.good("import", path)
         status, head = os.stat(path), open(path, "rb").read(65536)
-        import hashlib
         name = hashlib.sha256(os.path.realpath(path).encode()).hexdigest()[:16]
         numbers = dict.fromkeys(("duplicate", "quarantined", "records", "suspect", "rejected",
                                  "ignored", "nul_bytes"), 0)
@@ -434,7 +434,8 @@ def what_goes_out_comes_in_again():
         equal((file["accepted"], file["quarantined"]), (len(records), 0), name)
         equal({sensor.identity(r) for r in other.records()},
               {sensor.identity(r) for r in records}, name)
-    equal(place.good("export", "--format", "csv"), open(place.path("a.csv"), newline="").read())
+    said = place.good("export", "--format", "csv")
+    assert said == open(place.path("a.csv")).read(), "the same on standard output"
 
 
 @test
@@ -509,6 +510,7 @@ def a_code_that_comes_again_is_counted_where_it_belongs():
     send(place, "2025-03-01T00:00:00Z", 5, 107)
     send(place, "2025-04-01T00:00:00Z", 5, 107)
     place.good("series", "name", "6-1", "Attic")
+    place.good("series", "forget", "attic", "6-1")
     place.good("series", "alias", "attic", "5-107", "--from", "2025-02-01", "--to", "2025-03-15")
     listed = series_of(place)
     equal((listed["attic"]["count"], listed["5-107"]["count"]), (1, 2))
@@ -768,6 +770,52 @@ def missing_cut_swapped_and_foreign_files_are_found():
     equal(problems(place), (0, []))
 
 
+def made_by_hand(files):
+    """A store of these {name: records}, with a manifest whose hashes are right."""
+    place = Place()
+    identity = "0123456789abcdef" * 2
+    os.makedirs(place.stored("manifest"))
+    write(place.stored("store.id"), identity + "\n")
+    previous, rows = hashlib.sha256(identity.encode()).hexdigest(), ""
+    for name, records in files.items():
+        content = b"".join(records)
+        os.makedirs(os.path.dirname(place.stored(name)), exist_ok=True)
+        write(place.stored(name), content)
+        row = (f'{{"sequence":{int(name.split(".")[-2].split("/")[-1])},"part":1,"parts":1,'
+               f'"slots":{len(records)},"file":"{name}","records":{len(records)},'
+               f'"sha256":"{hashlib.sha256(content).hexdigest()}","previous":"{previous}"}}')
+        previous, rows = hashlib.sha256(row.encode()).hexdigest(), rows + row + "\n"
+    write(place.stored("manifest", "2025.ndjson"), rows)
+    return place
+
+
+@test
+def what_was_sealed_wrongly_is_found_although_its_hash_is_right():
+    start = 1757808000000  # 2025-09-14
+    a, b, c = (sensor.encode({"time_ms": start + i, "raw": 500, "humidity": 40}) for i in range(3))
+    imported = sensor.encode({**sensor.decode(b), "time_quality": 3})
+    suspect = sensor.encode({**sensor.decode(b), "time_quality": 2})
+    late = sensor.encode({"time_ms": start + DAY_MS, "raw": 500, "humidity": 40})
+    day, first, second = "day 2025-09-14", "sealed/2025/09-14.00000001.bin", \
+        "sealed/2025/09-14.00000002.bin"
+    aside = "suspect/00000002.bin"
+    for files, where, words in (
+            ({first: [a, b], second: [c]}, None, ""),
+            ({first: [a, b], second: [imported, c]}, day, "stands there twice"),
+            ({first: [a, b], aside: [suspect]}, day, "among the suspect ones as well"),
+            ({first: [a, c], aside: [suspect]}, None, ""),
+            ({first: [b, a]}, first, "record 1, byte 12: is not behind the one before"),
+            ({first: [a, a]}, first, "is not behind the one before"),
+            ({first: [a, late]}, first, "record 1, byte 12: is of another day"),
+            ({first: [a, suspect]}, first, "record 1, byte 12: is suspect"),
+            ({aside: [a]}, aside, "record 0, byte 0: is not suspect"),
+            ({first: [a, bytes(12)]}, first, "record 1, byte 12: CHECKSUM")):
+        code, found = problems(made_by_hand(files))
+        equal(code, 1 if where else 0, (files, found))
+        assert not where or any(p["where"] == where and words in p["what"] for p in found), \
+            (where, words, found)
+
+
 @test
 def verify_finds_damage_in_live_files_as_well():
     place = Place()
@@ -775,7 +823,6 @@ def verify_finds_damage_in_live_files_as_well():
         send(place, f"2025-09-14T18:0{minute}:00Z", 5, 107)
     [name] = os.listdir(place.stored("live"))
     equal(problems(place), (0, []))
-    flipped(place, "live/" + name, [12 * 8 + 5], lambda _: None)
     content = bytearray(open(place.stored("live", name), "rb").read())
     content[17] ^= 4
     write(place.stored("live", name), bytes(content))
