@@ -197,7 +197,7 @@ enum hearth_error sealed_maps_pin(struct sealed_maps *maps, const struct sealed_
     if (*map)
         return HEARTH_OK;
     enum hearth_error code = map_file(maps, file, &made, error);
-    if (code != HEARTH_OK)
+    if (!made)
         return code;
     pthread_mutex_lock(&maps->lock);
     *map = insert(maps, made);

@@ -48,7 +48,7 @@ static enum hearth_error copy_spans(struct snapshots *snapshots, bool again,
         spans->spans = memory_new((all->count + 1) * sizeof *spans->spans);
     if (code == HEARTH_OK && !spans->spans)
         code = error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for the live files");
-    for (size_t i = 0; code == HEARTH_OK && i < all->count; i++)
+    for (size_t i = 0; spans->spans && i < all->count; i++)
         if (all->spans[i].name.sequence > snapshots->catalogue->last_sequence)
             spans->spans[spans->count++] = all->spans[i];
     spans->state = snapshots->seen;

@@ -246,7 +246,7 @@ static void ask_for_buckets(struct reading_store *store, bool with_suspect, bool
         series_names_parse((struct view){NULL, 0}, SERIES_STALE_AFTER_MS, NULL);
     demand(names != NULL);
     for (int i = 0; i <= BUCKETS; i++)
-        edges_ms[i] = FIRST_MS + (i - 1) * DAY_MS / 3 + i * 1234567;
+        edges_ms[i] = FIRST_MS + (i - 1) * DAY_MS / 3 + i * INT64_C(1234567);
     const struct bucket_query query = {.edges_ms = edges_ms,
                                        .bucket_count = BUCKETS,
                                        .names = names,
@@ -322,6 +322,8 @@ static void open_as_reader(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     require_store();
+    if (kept_count == 0)
+        abort();
     empty_directory();
     for (size_t i = 0; i < kept_count; i++)
         write_file(kept[i].name, kept[i].bytes, kept[i].size);

@@ -272,7 +272,7 @@ static void check_buckets(struct suite_store *suite)
     assert_int_equal(track->digest.max_ms, START_MS + 10 * MINUTE_MS);
     assert_false(track->held);
     assert_int_equal(track->covered_ms, 20 * MINUTE_MS);
-    assert_int_equal(track->integral, (3500 + 3550) * 10 * MINUTE_MS);
+    assert_int_equal(track->integral, MINUTE_MS * 10 * (3500 + 3550));
     track = only_track(buckets, 2);
     assert_int_equal(track->digest.count, 0);
     assert_true(track->held);
@@ -283,11 +283,11 @@ static void check_buckets(struct suite_store *suite)
     assert_int_equal(track->digest.count, 1);
     assert_int_equal(track->digest.first, 3450);
     assert_true(track->held);
-    assert_int_equal(track->integral, (3550 + 3450) * 10 * MINUTE_MS);
+    assert_int_equal(track->integral, MINUTE_MS * 10 * (3550 + 3450));
     track = only_track(buckets, 4); /* held until minute 160 */
     assert_int_equal(track->digest.count, 0);
     assert_int_equal(track->covered_ms, 110 * MINUTE_MS);
-    assert_int_equal(track->integral, 3450 * 110 * MINUTE_MS);
+    assert_int_equal(track->integral, MINUTE_MS * 110 * 3450);
     assert_int_equal(buckets->first[6], buckets->first[5]); /* and then there is no data */
     free(buckets);
 }

@@ -218,7 +218,7 @@ void made_store_seal(struct made_store *test, uint64_t sequence, const struct re
                      size_t count, int32_t year)
 {
     char name[64], path[1200];
-    struct record *sorted = calloc(count, sizeof *sorted);
+    struct record *sorted = calloc(count + 1, sizeof *sorted);
     memcpy(sorted, records, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, compare_parts);
     seal_parts(test, sequence, sorted, count, year);

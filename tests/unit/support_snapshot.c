@@ -54,7 +54,8 @@ struct record story_at(int64_t time_ms, int channel, enum time_quality quality)
 /* Noon of a day, and so many seconds. */
 struct record story_reading(int day, int second)
 {
-    return story_at((DAY + day) * DAY_MS + DAY_MS / 2 + second * 1000, second % 4 + 1, TIME_SENDER);
+    return story_at((DAY + day) * DAY_MS + DAY_MS / 2 + second * INT64_C(1000), second % 4 + 1,
+                    TIME_SENDER);
 }
 
 enum hearth_error story_take_block(void *context, const struct record *records, size_t count)

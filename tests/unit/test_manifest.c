@@ -32,8 +32,7 @@ static enum hearth_error see(void *context, const struct manifest_row *row)
     return seen->fail_with;
 }
 
-static enum hearth_error read_all(const struct made_store *test,
-                                  struct manifest_position *position,
+static enum hearth_error read_all(const struct made_store *test, struct manifest_position *position,
                                   const struct manifest_position *until, struct seen *seen,
                                   uint64_t *left, struct error_record *error)
 {
@@ -202,7 +201,7 @@ static void what_differs_in_a_byte_is_another_row_or_none(void **state)
         }
         changed[at] = text[at];
     }
-    assert_true(rows > 128 * 16);
+    assert_true(rows > 2048);
     for (size_t cut = 0; cut + 1 < length; cut++)
         assert_false(manifest_row_parse(view_from(text, cut), &back));
     assert_false(manifest_row_parse(view_from(text, length), &back)); /* with its '\n' */
@@ -603,13 +602,13 @@ static void no_flipped_bit_before_the_last_row_goes_unseen(void **state)
             struct manifest_position position = {0};
             struct seen seen;
             uint64_t left = 0;
-            bytes[bit / 8] ^= (char)(1 << bit % 8);
+            bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
             made_store_write(test, names[i], bytes, size);
             enum hearth_error code = read_all(test, &position, NULL, &seen, &left, NULL);
             assert_true(code == HEARTH_OK || code == HEARTH_CORRUPT);
             if (i < 2)
                 assert_int_equal(code, HEARTH_CORRUPT);
-            bytes[bit / 8] ^= (char)(1 << bit % 8);
+            bytes[bit / 8] = (char)(bytes[bit / 8] ^ 1 << bit % 8);
         }
         made_store_write(test, names[i], bytes, size);
         free(bytes);
