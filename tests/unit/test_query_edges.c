@@ -109,6 +109,8 @@ static void a_span_shorter_than_its_points_has_fewer(void **state)
     assert_int_equal(made.count, 7);
     for (size_t i = 0; i <= 7; i++)
         assert_int_equal(made.ms[i], 500 + i);
+    assert_int_equal(make(BUCKET_POINTS, 8, "UTC", 500, 507, &made), HEARTH_OK);
+    assert_int_equal(made.count, 7);
     assert_int_equal(make(BUCKET_POINTS, 1000, "UTC", 500, 500, &made), HEARTH_OK);
     assert_int_equal(made.count, 0);
 }
@@ -219,6 +221,12 @@ static void hours_are_hours_also_when_clocks_change(void **state)
     assert_int_equal(made.ms[1], utc(2025, 4, 5, 15, 0));
     assert_int_equal(made.ms[2], utc(2025, 4, 5, 15, 30));
     assert_int_equal(made.ms[3], utc(2025, 4, 5, 16, 30));
+    /* From 00:01 back to 23:01: the minute is no part of the hour that comes again. */
+    made = edges(BUCKET_HOUR, "America/St_Johns", utc(2008, 11, 2, 1, 30), utc(2008, 11, 2, 4, 30));
+    assert_int_equal(made.count, 4);
+    assert_int_equal(made.ms[1], utc(2008, 11, 2, 2, 30));
+    assert_int_equal(made.ms[2], utc(2008, 11, 2, 2, 31));
+    assert_int_equal(made.ms[3], utc(2008, 11, 2, 3, 30));
 }
 
 static void weeks_begin_on_monday(void **state)
