@@ -122,13 +122,17 @@ static int fault_fdatasync(struct file_operations *files, int file)
         errno = EIO;
         return -1;
     }
-    return strikes(files, "fdatasync", false) ? -1 : file_system.fdatasync(&file_system, file);
+    if (strikes(files, "fdatasync", false))
+        return -1;
+    return faults->dry ? 0 : file_system.fdatasync(&file_system, file);
 }
 
 static int fault_fsync(struct file_operations *files, int file)
 {
     atomic_fetch_add(&faults_of(files)->directory_syncs, 1);
-    return strikes(files, "fsync", false) ? -1 : file_system.fsync(&file_system, file);
+    if (strikes(files, "fsync", false))
+        return -1;
+    return faults_of(files)->dry ? 0 : file_system.fsync(&file_system, file);
 }
 
 static int fault_status(struct file_operations *files, int file, struct file_status *status)

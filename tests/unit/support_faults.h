@@ -25,6 +25,7 @@ struct fault_files {
     uint32_t storm_state;         /* not 0 in a storm */
     int fail_each_sync;           /* every so many-th fdatasync fails with EIO; 0 = none */
     _Atomic bool full;            /* writes that need room fail with ENOSPC */
+    bool dry;                     /* what is synced is counted, and not synced: for speed */
     _Atomic int failed;           /* how many calls failed so far */
     _Atomic int syncs;            /* fdatasync calls so far */
     _Atomic int directory_syncs;  /* fsync calls so far */
