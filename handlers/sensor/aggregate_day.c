@@ -18,6 +18,7 @@
 
 #include "handlers/sensor/live_memory.h"
 #include "handlers/sensor/record.h"
+#include "handlers/sensor/record_merge.h"
 
 void day_walk_init(struct day_walk *walk, struct day_source *source, struct sums *sums,
                    struct aggregate_statistics *statistics)
@@ -110,7 +111,9 @@ static inline uint64_t join_clock(struct sum_clock *sum, const unsigned char *cl
         sum_clock_hold(sum, start_ms + summary_read32(clock + CLOCK_FIRST_MS), limit_ms);
     sum->count += summary_read32(clock + CLOCK_COUNT);
     sum->last_ms = start_ms + summary_read32(clock + CLOCK_LAST_MS);
-    sum->covered_ms += summary_read32(clock + CLOCK_COVERED_MS);
+    sum->stale_ms += summary_read32(clock + CLOCK_LAST_MS) -
+                     summary_read32(clock + CLOCK_FIRST_MS) -
+                     summary_read32(clock + CLOCK_COVERED_MS);
     sum->gap_ms = gap_ms > sum->gap_ms ? gap_ms : sum->gap_ms;
     return held_ms;
 }
@@ -145,6 +148,7 @@ static inline void join_both(struct series_sum *sum, const unsigned char *entry,
     uint64_t held_ms = join_clock(&sum->clocks[0], entry, start_ms, sum->limit_ms);
     for (unsigned i = 0; i < QUANTITY_COUNT; i++, track += TRACK_BYTES)
         join_track(&sum->tracks[i], track, entry, start_ms, held_ms, first);
+    sum_follow(sum);
 }
 
 static void join_apart(struct series_sum *sum, unsigned kind, const unsigned char *entry,
@@ -263,14 +267,6 @@ static enum hearth_error map(struct day_walk *walk, struct error_record *error)
     return code;
 }
 
-static void leave(struct day_walk *walk)
-{
-    if (walk->merging)
-        record_merge_clean(&walk->merge);
-    walk->merging = walk->inside = false;
-    walk->stretch.count = 0;
-}
-
 /* Stands in a block, in front of its first record of `from_ms` or later. */
 static enum hearth_error enter(struct day_walk *walk, size_t block, int64_t from_ms,
                                struct error_record *error)
@@ -291,25 +287,83 @@ static enum hearth_error enter(struct day_walk *walk, size_t block, int64_t from
             slice->count -= before;
         }
     }
-    leave(walk);
-    if (record_merge_init(&walk->merge, walk->slices, count) != HEARTH_OK)
-        return no_memory(error);
-    walk->merging = walk->inside = true;
+    walk->inside = true;
     walk->block = block;
     return HEARTH_OK;
 }
 
-/* True when the block came to its end before `until_ms` did. */
+/* The time of a run's next record; behind all times when there is none. */
+static inline uint64_t next_time(const struct day_run *slice)
+{
+    return slice->count > 0 ? record_high(slice->records) >> 20 : UINT64_MAX;
+}
+
+static void take(struct day_walk *walk, struct day_run *slice, size_t count)
+{
+    slice->records += count;
+    slice->count -= count;
+    walk->statistics->records += count;
+}
+
+/* The run whose next record is the first of all; `*behind_ms` is when the next one of another run
+ * comes. NULL = all are at their end. */
+static struct day_run *first_slice(const struct day_walk *walk, uint64_t *behind_ms)
+{
+    struct day_run *first = NULL;
+    uint64_t first_ms = UINT64_MAX;
+    *behind_ms = UINT64_MAX;
+    for (size_t i = 0; i < walk->runs.count; i++) {
+        uint64_t time_ms = next_time(&walk->slices[i]);
+        if (time_ms < first_ms) {
+            *behind_ms = first_ms;
+            first_ms = time_ms;
+            first = &walk->slices[i];
+        } else if (time_ms < *behind_ms) {
+            *behind_ms = time_ms;
+        }
+    }
+    return first;
+}
+
+/* Several runs go on at the same time: takes the smallest record of them, and no other run's that
+ * is the same. */
+static void scan_tie(struct day_walk *walk, uint64_t time_ms)
+{
+    struct day_run *least = NULL;
+    for (size_t i = 0; i < walk->runs.count; i++) {
+        struct day_run *slice = &walk->slices[i];
+        if (next_time(slice) == time_ms &&
+            (!least || memcmp(slice->records, least->records, RECORD_BYTES) < 0))
+            least = slice;
+    }
+    const struct record *record = least->records;
+    (void)sums_scan(walk->sums, record, 1, UINT64_MAX);
+    take(walk, least, 1);
+    for (size_t i = 0; i < walk->runs.count; i++) {
+        struct day_run *slice = &walk->slices[i];
+        if (slice->count > 0 && slice != least && record_same(slice->records, record)) {
+            slice->records++;
+            slice->count--;
+        }
+    }
+}
+
+/* True when the block came to its end before `until_ms` did. A run is scanned up to the time at
+ * which another one goes on. */
 static bool scan(struct day_walk *walk, uint64_t until_ms)
 {
-    struct day_run *stretch = &walk->stretch;
-    while (stretch->count > 0 || record_merge_next(&walk->merge, stretch)) {
-        size_t done = sums_scan(walk->sums, stretch->records, stretch->count, until_ms);
-        walk->statistics->records += done;
-        stretch->records += done;
-        stretch->count -= done;
-        if (stretch->count > 0)
+    uint64_t behind_ms;
+    struct day_run *slice;
+    while ((slice = first_slice(walk, &behind_ms)) != NULL) {
+        uint64_t time_ms = next_time(slice);
+        if (time_ms >= until_ms)
             return false;
+        if (time_ms == behind_ms)
+            scan_tie(walk, time_ms);
+        else
+            take(walk, slice,
+                 sums_scan(walk->sums, slice->records, slice->count,
+                           behind_ms < until_ms ? behind_ms : until_ms));
     }
     return true;
 }
@@ -358,7 +412,7 @@ static enum hearth_error walk_blocks(struct day_walk *walk, uint64_t until_ms,
         if (walk->inside && !scan(walk, until_ms))
             return HEARTH_OK;
         if (walk->inside) {
-            leave(walk);
+            walk->inside = false;
             walk->block++;
         }
         while (walk->summary && walk->block < walk->blocks && join_next(walk, until_ms))
@@ -428,7 +482,6 @@ enum hearth_error day_walk_open(struct day_walk *walk, int32_t day, int64_t from
 
 void day_walk_close(struct day_walk *walk)
 {
-    leave(walk);
     if (walk->open)
         walk->source->release(walk->source, &walk->runs);
     walk->open = false;

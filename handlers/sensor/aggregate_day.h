@@ -7,7 +7,6 @@
 
 #include "handlers/sensor/aggregate_sums.h"
 #include "handlers/sensor/day_source.h"
-#include "handlers/sensor/record_merge.h"
 #include "handlers/sensor/summary_format.h"
 
 /* A series of the day's summary that somebody asked for, and where it goes. */
@@ -26,13 +25,10 @@ struct day_walk {
     const struct summary_day *summary; /* NULL = there is none to use */
     uint64_t start_ms;
     bool open, mapped;
-    bool untouched;       /* nothing of it has been summed yet */
-    size_t blocks, block; /* the block that comes next, or in which the merge stands */
-    bool inside;          /* the merge stands in it */
-    struct record_merge merge;
-    bool merging;
-    struct day_run stretch; /* what is left of the merge's last one */
-    struct day_run *slices; /* of each run, what belongs to the block */
+    bool untouched;         /* nothing of it has been summed yet */
+    size_t blocks, block;   /* the block that comes next, or in which the walk stands */
+    bool inside;            /* between the records of it */
+    struct day_run *slices; /* of each run, what is left of the block */
     size_t *positions;      /* where a block begins in each run, and where it ends */
     size_t slices_capacity;
     struct day_series *series; /* of the summary */

@@ -42,7 +42,7 @@ void sums_enter(struct sums *sums, int64_t time_ms)
 
 static void begin(struct sum_clock *clock, struct sum_track *track)
 {
-    clock->count = clock->covered_ms = clock->gap_ms = 0;
+    clock->count = clock->stale_ms = clock->gap_ms = 0;
     track->integral = track->max_key = 0;
     track->min_key = UINT64_MAX;
 }
@@ -129,26 +129,10 @@ static inline void add_value(struct sum_track *track, uint64_t lifted, uint64_t 
     sum_track_limits(track, sum_min_key(lifted, time_ms), sum_max_key(lifted, time_ms));
 }
 
-/* Both quantities at one time, as nearly all readings have them. */
-static inline void add_both(struct series_sum *sum, uint64_t time_ms, uint64_t temperature,
-                            uint64_t humidity)
-{
-    struct sum_clock *clock = &sum->clocks[0];
-    struct sum_track *tracks = sum->tracks;
-    uint64_t held_ms = sum_clock_hold(clock, time_ms, sum->limit_ms);
-    if (clock->count++ == 0) {
-        tracks[QUANTITY_TEMPERATURE].first = temperature;
-        tracks[QUANTITY_HUMIDITY].first = humidity;
-    }
-    clock->last_ms = time_ms;
-    add_value(&tracks[QUANTITY_TEMPERATURE], temperature, time_ms, held_ms);
-    add_value(&tracks[QUANTITY_HUMIDITY], humidity, time_ms, held_ms);
-}
-
-static void add_one(struct series_sum *sum, enum quantity quantity, uint64_t time_ms,
+static void add_one(struct series_sum *sum, int clock_number, int quantity, uint64_t time_ms,
                     uint64_t lifted)
 {
-    struct sum_clock *clock = &sum->clocks[quantity];
+    struct sum_clock *clock = &sum->clocks[clock_number];
     struct sum_track *track = &sum->tracks[quantity];
     uint64_t held_ms = sum_clock_hold(clock, time_ms, sum->limit_ms);
     if (clock->count++ == 0)
@@ -157,17 +141,33 @@ static void add_one(struct series_sum *sum, enum quantity quantity, uint64_t tim
     add_value(track, lifted, time_ms, held_ms);
 }
 
-/* One of them is absent, or was. */
-static void add_apart(struct series_sum *sum, uint64_t time_ms, bool has_temperature,
-                      uint64_t temperature, bool has_humidity, uint64_t humidity)
+/* Both quantities, the first of the bucket or after a gap. */
+static void add_both(struct series_sum *sum, uint64_t time_ms, uint64_t temperature,
+                     uint64_t humidity)
 {
-    if (!has_temperature && !has_humidity)
+    struct sum_clock before = sum->clocks[0];
+    add_one(sum, 0, QUANTITY_TEMPERATURE, time_ms, temperature);
+    sum->clocks[0] = before;
+    add_one(sum, 0, QUANTITY_HUMIDITY, time_ms, humidity);
+    sum_follow(sum);
+}
+
+/* What is not as nearly all readings are. */
+static void add_slowly(const struct sums *sums, struct series_sum *sum, uint64_t time_ms,
+                       uint64_t temperature, bool has_temperature, uint64_t humidity,
+                       bool has_humidity)
+{
+    if (sum == &sums->unwanted || (!has_temperature && !has_humidity))
         return;
+    if (sum->shared && has_temperature && has_humidity) {
+        add_both(sum, time_ms, temperature, humidity);
+        return;
+    }
     sum_part(sum);
     if (has_temperature)
-        add_one(sum, QUANTITY_TEMPERATURE, time_ms, temperature);
+        add_one(sum, QUANTITY_TEMPERATURE, QUANTITY_TEMPERATURE, time_ms, temperature);
     if (has_humidity)
-        add_one(sum, QUANTITY_HUMIDITY, time_ms, humidity);
+        add_one(sum, QUANTITY_HUMIDITY, QUANTITY_HUMIDITY, time_ms, humidity);
 }
 
 /* The last eight bytes of a record. */
@@ -196,15 +196,19 @@ size_t sums_scan(struct sums *sums, const struct record *records, size_t count, 
         struct series_sum *sum = sums->by_place[place];
         if (!sum)
             sum = sums_of_place(sums, place);
-        if (sum == &sums->unwanted)
+        struct sum_clock *clock = &sum->clocks[0];
+        uint64_t gap_ms = time_ms - clock->last_ms, raw = tail >> 27 & 4095,
+                 humidity = tail >> 20 & 127, temperature = lifted_temperature(tail, raw);
+        if (gap_ms >= sum->soon_ms || raw == RAW_ABSENT || humidity == HUMIDITY_ABSENT) {
+            add_slowly(sums, sum, time_ms, temperature, raw != RAW_ABSENT, humidity + SUM_LIFT,
+                       humidity != HUMIDITY_ABSENT);
             continue;
-        uint64_t raw = tail >> 27 & 4095, humidity = tail >> 20 & 127;
-        uint64_t temperature = lifted_temperature(tail, raw);
-        if (sum->shared & (raw != RAW_ABSENT) & (humidity != HUMIDITY_ABSENT))
-            add_both(sum, time_ms, temperature, humidity + SUM_LIFT);
-        else
-            add_apart(sum, time_ms, raw != RAW_ABSENT, temperature, humidity != HUMIDITY_ABSENT,
-                      humidity + SUM_LIFT);
+        }
+        clock->count++;
+        clock->gap_ms = gap_ms > clock->gap_ms ? gap_ms : clock->gap_ms;
+        clock->last_ms = time_ms;
+        add_value(&sum->tracks[QUANTITY_TEMPERATURE], temperature, time_ms, gap_ms);
+        add_value(&sum->tracks[QUANTITY_HUMIDITY], humidity + SUM_LIFT, time_ms, gap_ms);
     }
     return (size_t)(record - records);
 }
@@ -217,6 +221,7 @@ void sums_begin_bucket(struct sums *sums)
         struct series_sum *sum = sums->ordered[i];
         if (!sum->shared && sum->clocks[0].last_ms == sum->clocks[1].last_ms)
             sum->shared = true;
+        sum->soon_ms = 0;
         for (int q = 0; q < QUANTITY_COUNT; q++) {
             sum->held_since_ms[q] = sum->clocks[sum->shared ? 0 : q].last_ms;
             sum->held[q] = sum->tracks[q].last;
@@ -230,9 +235,10 @@ static int32_t lowered(uint64_t lifted)
     return (int32_t)((int64_t)lifted - SUM_LIFT);
 }
 
-static void fill_digest(struct digest *digest, const struct sum_clock *clock,
-                        const struct sum_track *track)
+static inline void fill_digest(struct digest *digest, const struct sum_clock *clock,
+                               const struct sum_track *track)
 {
+    uint64_t covered_ms = sum_clock_covered(clock);
     *digest = (struct digest){
         .count = clock->count,
         .first = lowered(track->first),
@@ -243,8 +249,8 @@ static void fill_digest(struct digest *digest, const struct sum_clock *clock,
         .last_ms = (int64_t)clock->last_ms,
         .min_ms = (int64_t)(track->min_key & SUM_TIME_MASK),
         .max_ms = (int64_t)(SUM_TIME_MASK - (track->max_key & SUM_TIME_MASK)),
-        .integral = (int64_t)(track->integral - SUM_LIFT * clock->covered_ms),
-        .covered_ms = (int64_t)clock->covered_ms,
+        .integral = (int64_t)(track->integral - SUM_LIFT * covered_ms),
+        .covered_ms = (int64_t)covered_ms,
         .gap_ms = (int64_t)clock->gap_ms,
     };
 }

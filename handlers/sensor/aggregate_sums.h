@@ -18,8 +18,9 @@ enum {
 #define SUM_NEVER     UINT64_MAX /* as last_ms: no reading yet */
 
 struct sum_clock {
-    uint64_t count, first_ms, covered_ms, gap_ms;
     uint64_t last_ms; /* stays over the end of a bucket, as `last` does */
+    uint64_t count, first_ms, gap_ms;
+    uint64_t stale_ms; /* between first and last reading, what is not covered */
 };
 
 struct sum_track {
@@ -30,6 +31,9 @@ struct sum_track {
 };
 
 struct series_sum {
+    /* A reading that comes so soon after the one before it, with both quantities, is added in a few
+     * steps; 0 = none, since the bucket is empty or the clocks are apart. */
+    uint64_t soon_ms;
     struct sum_clock clocks[QUANTITY_COUNT]; /* while shared, the first is that of both */
     struct sum_track tracks[QUANTITY_COUNT];
     uint64_t limit_ms;
@@ -77,10 +81,16 @@ static inline uint64_t sum_clock_hold(struct sum_clock *clock, uint64_t time_ms,
         return 0;
     }
     uint64_t gap_ms = time_ms - clock->last_ms;
-    uint64_t held_ms = gap_ms < limit_ms ? gap_ms : limit_ms;
-    clock->covered_ms += held_ms;
     clock->gap_ms = gap_ms > clock->gap_ms ? gap_ms : clock->gap_ms;
-    return held_ms;
+    if (gap_ms <= limit_ms)
+        return gap_ms;
+    clock->stale_ms += gap_ms - limit_ms;
+    return limit_ms;
+}
+
+static inline uint64_t sum_clock_covered(const struct sum_clock *clock)
+{
+    return clock->count == 0 ? 0 : clock->last_ms - clock->first_ms - clock->stale_ms;
 }
 
 static inline uint64_t sum_min_key(uint64_t lifted, uint64_t time_ms)
@@ -105,6 +115,13 @@ static inline void sum_part(struct series_sum *sum)
     if (sum->shared)
         sum->clocks[QUANTITY_HUMIDITY] = sum->clocks[QUANTITY_TEMPERATURE];
     sum->shared = false;
+    sum->soon_ms = 0;
+}
+
+/* Behind a reading or a digest of both quantities. */
+static inline void sum_follow(struct series_sum *sum)
+{
+    sum->soon_ms = sum->shared ? sum->limit_ms + 1 : 0;
 }
 
 #endif
