@@ -199,6 +199,28 @@ static void a_code_that_came_again_is_counted_by_window(void **state)
     json_object_put(answer);
 }
 
+static void what_came_before_a_window_is_an_unnamed_series(void **state)
+{
+    static const char names[] =
+        "{\"version\":1,\"series\":[{\"id\":\"a\",\"name\":\"\",\"unit\":\"F\",\"place\":\"\","
+        "\"stale_after_s\":7200,\"transmitters\":[{\"channel\":1,\"rolling_code\":7,"
+        "\"from\":\"2025-09-14T01:00:00Z\",\"to\":null}]}]}";
+    (void)state;
+    query_write_names(&test, names);
+    add(T0 + HOUR - 1, 1, 7, 700, 40);
+    add(T0 + HOUR, 1, 7, 710, 40);
+    add(T0 + HOUR + 1, 1, 7, 720, 40);
+    struct json_object *answer = query_get(&test, "/api/v1/series");
+    query_expect(answer, "series.0.count", "2");
+    query_expect(answer, "series.1.id", "\"1-7\"");
+    query_expect(answer, "series.1.count", "1");
+    json_object_put(answer);
+    answer = query_get(&test, "/api/v1/latest");
+    query_expect(answer, "series.0.temperature", "72");
+    query_expect(answer, "series.1.temperature", "70");
+    json_object_put(answer);
+}
+
 static void unchanged_series_are_304(void **state)
 {
     char headers[200];
@@ -392,6 +414,7 @@ int main(void)
         STORY(suspects_and_nothing_are_no_latest),
         NAMED(series_say_what_they_are_made_of),
         STORY(a_code_that_came_again_is_counted_by_window),
+        STORY(what_came_before_a_window_is_an_unnamed_series),
         STORY(unchanged_series_are_304),
         NAMED(a_tail_gives_what_came_in_the_order_it_came),
         STORY(a_tail_is_cut_and_says_more),
