@@ -276,16 +276,18 @@ static size_t line_length(struct view bytes)
     return 0;
 }
 
-/* The same for a row, in which quotes hide newlines. */
-static size_t row_length(struct view bytes)
+/* The same for a row, in which quotes hide newlines; not in the header, which says what separates
+ * cells. */
+static size_t row_length(const struct import *import, struct view bytes)
 {
     size_t plain = line_length(bytes), end;
-    if (plain == 0)
-        return 0;
-    if (csv_row_end(view_slice(bytes, 0, plain), &end))
+    char separator = import->columns.separator;
+    if (plain == 0 || waits_for_header(import))
+        return plain;
+    if (csv_row_end(view_slice(bytes, 0, plain), separator, &end))
         return plain;
     struct view longest = view_slice(bytes, 0, LIMIT_READING_BYTES);
-    if (csv_row_end(longest, &end) && end < longest.length)
+    if (csv_row_end(longest, separator, &end) && end < longest.length)
         return end + 1;
     /* A quote that never closes costs the line that opened it. */
     return bytes.length > LIMIT_READING_BYTES ? plain : 0;
@@ -297,7 +299,7 @@ static size_t unit_length(const struct import *import, struct view bytes)
     size_t length;
     if (import->options.format == IMPORT_BIN)
         return bytes.length >= RECORD_BYTES ? RECORD_BYTES : 0;
-    length = import->options.format == IMPORT_CSV ? row_length(bytes) : line_length(bytes);
+    length = import->options.format == IMPORT_CSV ? row_length(import, bytes) : line_length(bytes);
     if (length == 0 && bytes.length > LIMIT_READING_BYTES)
         return LIMIT_READING_BYTES + 1;
     return length;

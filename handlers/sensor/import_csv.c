@@ -51,7 +51,7 @@ static bool next_cell(struct view *rest, char separator, struct view *cell)
     return true;
 }
 
-bool csv_row_end(struct view text, size_t *length)
+bool csv_row_end(struct view text, char separator, size_t *length)
 {
     size_t at = 0;
     bool at_start = true; /* of a cell: where a quote opens one */
@@ -64,7 +64,7 @@ bool csv_row_end(struct view text, size_t *length)
             at_start = false;
             continue;
         }
-        at_start = text.data[at] == ',' || text.data[at] == ';' || text.data[at] == '\t';
+        at_start = text.data[at] == separator;
         at++;
     }
     *length = at;

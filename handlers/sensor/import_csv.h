@@ -11,7 +11,7 @@
  * the header has is none: the end of one that was cut off would look like a smaller number.
  *
  * Cells in quotes may hold separators, newlines and doubled quotes (which stay doubled: no name and
- * no value that means anything has one). No memory is needed.
+ * no value that means anything has one); the header has no newlines. No memory is needed.
  */
 #ifndef HEARTH_SENSOR_IMPORT_CSV_H
 #define HEARTH_SENSOR_IMPORT_CSV_H
@@ -29,7 +29,7 @@ struct csv_columns {
 
 /* The end of the first row of `text`: behind its last cell, at its newline or at the end of the
  * text. False when a quoted cell is still open there. */
-HEARTH_MUST_CHECK bool csv_row_end(struct view text, size_t *length);
+HEARTH_MUST_CHECK bool csv_row_end(struct view text, char separator, size_t *length);
 
 /* Of the header row, without its newline. `has_default_code`: there is a rolling code for rows that
  * have none. Errors: BAD_BODY (`error` says which columns are missing, or that there are too many).

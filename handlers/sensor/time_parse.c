@@ -126,13 +126,15 @@ bool time_parse_epoch(struct view text, int64_t *ms)
 {
     static const int64_t first_ms = INT64_C(100000000000);
     struct view rest = text, whole = view_split(&rest, '.');
-    struct cursor fraction = {rest.data, rest.data + rest.length};
     int64_t number;
     int fraction_ms = 0;
     if (whole.length > 15 || !view_to_int64(whole, &number) || whole.data[0] == '-')
         return false;
-    if (rest.data && (!take_fraction(&fraction, &fraction_ms) || fraction.at != fraction.end))
-        return false;
+    if (rest.data) {
+        struct cursor fraction = {rest.data, rest.data + rest.length};
+        if (!take_fraction(&fraction, &fraction_ms) || fraction.at != fraction.end)
+            return false;
+    }
     *ms = number >= first_ms && !rest.data ? number : number * 1000 + fraction_ms;
     return true;
 }
