@@ -67,13 +67,20 @@ static bool parse_limit(const char *text, int64_t *seconds)
            !__builtin_mul_overflow(*seconds, factor, seconds) && *seconds <= SERIES_STALE_MAX_S;
 }
 
+static char lower_case(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        c = (char)(c | 0x20);
+    return c;
+}
+
 /* An id out of a name: "Living room" becomes "living-room". Empty when no letter is in it. */
 static void make_id(const char *name, char id[SERIES_ID_BYTES])
 {
     size_t length = 0;
     bool gap = false;
     for (; *name && length + 2 < SERIES_ID_BYTES; name++) {
-        char c = *name >= 'A' && *name <= 'Z' ? (char)(*name - 'A' + 'a') : *name;
+        char c = lower_case(*name);
         bool letter = c >= 'a' && c <= 'z', digit = c >= '0' && c <= '9';
         if (!letter && !(digit && length > 0)) {
             gap = length > 0;

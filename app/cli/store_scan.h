@@ -10,12 +10,11 @@
 
 #include "handlers/sensor/manifest.h"
 #include "handlers/sensor/snapshot.h"
-
-enum { SCAN_ID_BYTES = 16 };
+#include "handlers/sensor/store_id.h"
 
 struct store_scan {
     const char *store; /* must outlive it */
-    unsigned char id[SCAN_ID_BYTES];
+    unsigned char id[STORE_ID_BYTES];
     struct manifest_row *rows; /* by (day, sequence): the suspect ones come first */
     size_t count, suspects;    /* of the rows, those of suspect files */
     size_t capacity;

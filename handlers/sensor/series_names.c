@@ -14,7 +14,7 @@
 struct series_names *series_names_keep(const struct series_names *names)
 {
     /* A loaded one never changes; the count of those who hold it is no part of what it says. */
-    struct series_names *kept = (struct series_names *)(uintptr_t)names;
+    struct series_names *kept = (struct series_names *)names;
     atomic_fetch_add_explicit(&kept->references, 1, memory_order_relaxed);
     return kept;
 }
