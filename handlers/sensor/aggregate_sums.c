@@ -239,61 +239,69 @@ static inline void fill_digest(struct digest *digest, const struct sum_clock *cl
                                const struct sum_track *track)
 {
     uint64_t covered_ms = sum_clock_covered(clock);
-    *digest = (struct digest){
-        .count = clock->count,
-        .first = lowered(track->first),
-        .last = lowered(track->last),
-        .min = lowered(track->min_key >> SUM_TIME_BITS),
-        .max = lowered(track->max_key >> SUM_TIME_BITS),
-        .first_ms = (int64_t)clock->first_ms,
-        .last_ms = (int64_t)clock->last_ms,
-        .min_ms = (int64_t)(track->min_key & SUM_TIME_MASK),
-        .max_ms = (int64_t)(SUM_TIME_MASK - (track->max_key & SUM_TIME_MASK)),
-        .integral = (int64_t)(track->integral - SUM_LIFT * covered_ms),
-        .covered_ms = (int64_t)covered_ms,
-        .gap_ms = (int64_t)clock->gap_ms,
-    };
+    digest->count = clock->count;
+    digest->first = lowered(track->first);
+    digest->last = lowered(track->last);
+    digest->min = lowered(track->min_key >> SUM_TIME_BITS);
+    digest->max = lowered(track->max_key >> SUM_TIME_BITS);
+    digest->first_ms = (int64_t)clock->first_ms;
+    digest->last_ms = (int64_t)clock->last_ms;
+    digest->min_ms = (int64_t)(track->min_key & SUM_TIME_MASK);
+    digest->max_ms = (int64_t)(SUM_TIME_MASK - (track->max_key & SUM_TIME_MASK));
+    digest->integral = (int64_t)(track->integral - SUM_LIFT * covered_ms);
+    digest->covered_ms = (int64_t)covered_ms;
+    digest->gap_ms = (int64_t)clock->gap_ms;
 }
 
-/* A value holds from `since` up to `to`, the limit permitting; counts what of that is behind
- * `from`. */
-static void hold(struct bucket_track *track, int32_t value, int64_t since_ms, int64_t from_ms,
-                 int64_t to_ms, uint64_t limit_ms)
+/* For how long a value of `since_ms` holds between `from_ms` and `to_ms`. */
+static inline uint64_t held_ms(int64_t since_ms, uint64_t limit_ms, int64_t from_ms, int64_t to_ms)
 {
     int64_t until_ms = since_ms + (int64_t)limit_ms;
     if (until_ms > to_ms)
         until_ms = to_ms;
-    if (until_ms <= from_ms)
-        return;
-    uint64_t held_ms = (uint64_t)until_ms - (uint64_t)from_ms;
-    track->covered_ms = (int64_t)((uint64_t)track->covered_ms + held_ms);
-    track->integral = (int64_t)((uint64_t)track->integral + (uint64_t)(int64_t)value * held_ms);
+    return until_ms > from_ms ? (uint64_t)until_ms - (uint64_t)from_ms : 0;
 }
 
-/* False when there is nothing to say. */
-static bool fill_track(struct bucket_track *track, const struct series_sum *sum, int quantity,
-                       int64_t from_ms, int64_t to_ms)
+/* What is held into the bucket: up to its first reading, or to its end. */
+static inline bool fill_held(struct bucket_track *track, const struct series_sum *sum, int quantity,
+                             int64_t from_ms)
+{
+    uint64_t since_ms = sum->held_since_ms[quantity];
+    track->held = since_ms != SUM_NEVER && (int64_t)(since_ms + sum->limit_ms) > from_ms;
+    track->held_value = track->held ? lowered(sum->held[quantity]) : 0;
+    track->held_since_ms = track->held ? (int64_t)since_ms : 0;
+    return track->held;
+}
+
+/* False when there is nothing to say. Every member is written once: there are many tracks. */
+static inline bool fill_track(struct bucket_track *track, const struct series_sum *sum,
+                              int quantity, int64_t from_ms, int64_t to_ms)
 {
     const struct sum_clock *clock = &sum->clocks[sum->shared ? 0 : quantity];
-    uint64_t since_ms = sum->held_since_ms[quantity];
-    bool held = since_ms != SUM_NEVER && (int64_t)(since_ms + sum->limit_ms) > from_ms;
-    if (clock->count == 0 && !held)
-        return false;
-    *track = (struct bucket_track){.series = sum->series, .quantity = (enum quantity)quantity};
+    struct digest *digest = &track->digest;
+    bool held = fill_held(track, sum, quantity, from_ms);
+    uint64_t integral = 0, covered_ms = 0;
+    int64_t first_ms = to_ms;
     if (clock->count > 0) {
-        fill_digest(&track->digest, clock, &sum->tracks[quantity]);
-        track->integral = track->digest.integral;
-        track->covered_ms = track->digest.covered_ms;
-        hold(track, track->digest.last, track->digest.last_ms, track->digest.last_ms, to_ms,
-             sum->limit_ms);
+        fill_digest(digest, clock, &sum->tracks[quantity]);
+        covered_ms = held_ms(digest->last_ms, sum->limit_ms, digest->last_ms, to_ms);
+        integral = (uint64_t)digest->integral + (uint64_t)(int64_t)digest->last * covered_ms;
+        covered_ms += (uint64_t)digest->covered_ms;
+        first_ms = digest->first_ms;
+    } else if (held) {
+        memset(digest, 0, sizeof *digest);
+    } else {
+        return false;
     }
     if (held) {
-        track->held = true;
-        track->held_value = lowered(sum->held[quantity]);
-        track->held_since_ms = (int64_t)since_ms;
-        hold(track, track->held_value, track->held_since_ms, from_ms,
-             clock->count > 0 ? track->digest.first_ms : to_ms, sum->limit_ms);
+        uint64_t before_ms = held_ms(track->held_since_ms, sum->limit_ms, from_ms, first_ms);
+        integral += (uint64_t)(int64_t)track->held_value * before_ms;
+        covered_ms += before_ms;
     }
+    track->series = sum->series;
+    track->quantity = (enum quantity)quantity;
+    track->integral = (int64_t)integral;
+    track->covered_ms = (int64_t)covered_ms;
     return true;
 }
 
