@@ -33,18 +33,22 @@ char *text_put_integer(char *at, int64_t number)
 
 char *text_put_decimal(char *at, int64_t number, int places)
 {
-    uint64_t rest = magnitude(number), power = 1;
+    char digits[TEXT_DECIMAL_BYTES];
+    int count = 0;
+    uint64_t rest = magnitude(number);
     for (; places > 0 && rest % 10 == 0; places--)
         rest /= 10;
-    for (int i = 0; i < places; i++)
-        power *= 10;
+    for (int i = 0; rest > 0 || i <= places; i++) {
+        if (i > 0 && i == places)
+            digits[count++] = '.';
+        digits[count++] = (char)('0' + rest % 10);
+        rest /= 10;
+    }
     if (number < 0)
         *at++ = '-';
-    at = put_digits(at, rest / power, 1);
-    if (places == 0)
-        return at;
-    *at++ = '.';
-    return put_digits(at, rest % power, places);
+    while (count > 0)
+        *at++ = digits[--count];
+    return at;
 }
 
 static char *put_offset(char *at, int offset_s)
