@@ -15,15 +15,17 @@ static const char head_begin[] =
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
     "<meta name=\"color-scheme\" content=\"light dark\">\n"
     "<title>Temperatures · ";
-static const char head_styles[] =
+static const char head_base[] =
     "</title>\n"
     "<link rel=\"icon\" href=\"/static/favicon.svg\" type=\"image/svg+xml\">\n"
-    "<link rel=\"stylesheet\" href=\"/static/style.css\">\n"
+    "<link rel=\"stylesheet\" href=\"/static/style.css\">\n";
+static const char head_chart[] =
+    "<link rel=\"stylesheet\" href=\"/static/vendor/uPlot.min.css\">\n";
+static const char head_styles[] =
     "<link rel=\"stylesheet\" href=\"/static/temp/dashboard.css\">\n"
     "<link rel=\"stylesheet\" href=\"/static/temp/dark.css\" id=\"dark\" "
     "media=\"(prefers-color-scheme: dark)\">\n";
 static const char head_scripts[] =
-    "<link rel=\"stylesheet\" href=\"/static/vendor/uPlot.min.css\">\n"
     "<script src=\"/static/temp/theme.js\"></script>\n"
     "<script src=\"/static/vendor/uPlot.iife.min.js\" defer></script>\n"
     "<script type=\"module\" src=\"/static/temp/main.js\"></script>\n";
@@ -71,8 +73,8 @@ static const char controls[] =
     "</div>\n"
     "<div class=\"group\">\n"
     "<div class=\"segments\" role=\"group\" aria-label=\"Temperature unit\">\n"
-    "<button type=\"button\" data-unit=\"F\" aria-label=\"Fahrenheit\">°F</button>\n"
-    "<button type=\"button\" data-unit=\"C\" aria-label=\"Celsius\">°C</button>\n"
+    "<button type=\"button\" data-unit=\"F\" title=\"Fahrenheit\">°F</button>\n"
+    "<button type=\"button\" data-unit=\"C\" title=\"Celsius\">°C</button>\n"
     "</div>\n"
     "<div class=\"segments\" role=\"group\" aria-label=\"Show as\">\n"
     "<button type=\"button\" data-show=\"chart\">Chart</button>\n"
@@ -126,6 +128,9 @@ void page_append_head(struct buffer *html, const struct sensor *sensor, bool scr
     struct view station = view_of(sensor->station_name);
     buffer_append_text(html, head_begin);
     buffer_append_html(html, station);
+    buffer_append_text(html, head_base);
+    if (script)
+        buffer_append_text(html, head_chart);
     buffer_append_text(html, head_styles);
     if (script)
         buffer_append_text(html, head_scripts);

@@ -1,15 +1,24 @@
 /*
  * page_still.c - the last seven days as the server draws them, and a table of what each series said
- * last. Works without JavaScript; times are in the station's zone.
+ * last (the newest of its transmitters; a battery makes another one). Works without JavaScript;
+ * times are in the station's zone.
  */
 #include "handlers/sensor/aggregate.h"
 #include "handlers/sensor/page.h"
 #include "handlers/sensor/scale.h"
 
+#include <stdlib.h>
+
 enum {
     MOST_SERIES = 4096,
     WINDOW_MS = 7 * 86400000,
     LEAST_WINDOW_MS = 3600000,
+};
+
+/* The newest reading of a series. */
+struct newest {
+    uint32_t index;
+    struct reading reading;
 };
 
 struct still {
@@ -19,8 +28,8 @@ struct still {
     const struct store_state *state;
     const struct series_names *names;
     struct chart chart;
-    struct latest_reading *latest; /* of each transmitter */
-    size_t latest_count;
+    struct newest *newest; /* one a series, by index */
+    size_t newest_count;
 };
 
 /* ---- Texts ---- */
@@ -140,24 +149,19 @@ static void append_radio(struct still *still, const struct reading *reading)
         buffer_append_format(still->html, "−%d\u00a0dB</td>", reading->signal);
 }
 
-static void append_row(struct still *still, const struct latest_reading *latest)
+static void append_row(struct still *still, const struct newest *newest)
 {
-    struct reading reading;
-    if (record_decode(&latest->record, &reading))
-        return;
-    uint32_t index =
-        series_names_find(still->names, reading.channel, reading.rolling_code, reading.time_ms);
+    const struct reading *reading = &newest->reading;
     buffer_append_text(still->html, "<tr><th scope=\"row\">");
-    append_key(still, index);
-    page_append_name(still->html, still->names, index);
+    append_key(still, newest->index);
+    page_append_name(still->html, still->names, newest->index);
     buffer_append_text(still->html, "</th>");
-    append_measured(still, &reading);
+    append_measured(still, reading);
     buffer_append_text(still->html, "<td>");
-    append_time_element(still, reading.time_ms);
+    append_time_element(still, reading->time_ms);
     buffer_append_text(still->html, "</td>");
-    append_radio(still, &reading);
-    buffer_append_format(still->html, "<td class=\"number\">%llu</td></tr>\n",
-                         (unsigned long long)latest->count);
+    append_radio(still, reading);
+    buffer_append_text(still->html, "</tr>\n");
 }
 
 static void append_table(struct still *still)
@@ -165,14 +169,14 @@ static void append_table(struct still *still)
     buffer_append_text(
         still->html,
         "<section class=\"card\">\n<h2>Latest</h2>\n<div class=\"wide\" tabindex=\"0\" "
-        "role=\"region\" aria-label=\"Latest reading of each transmitter\">\n<table>\n"
+        "role=\"region\" aria-label=\"Latest reading of each series\">\n<table>\n"
         "<thead><tr><th scope=\"col\">Sensor</th>"
         "<th scope=\"col\" colspan=\"2\" class=\"number\">Temperature</th>"
         "<th scope=\"col\" class=\"number\">Humidity</th><th scope=\"col\">Last seen</th>"
-        "<th scope=\"col\">Battery</th><th scope=\"col\" class=\"number\">Signal</th>"
-        "<th scope=\"col\" class=\"number\">Readings</th></tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < still->latest_count; i++)
-        append_row(still, &still->latest[i]);
+        "<th scope=\"col\">Battery</th><th scope=\"col\" "
+        "class=\"number\">Signal</th></tr></thead>\n<tbody>\n");
+    for (size_t i = 0; i < still->newest_count; i++)
+        append_row(still, &still->newest[i]);
     buffer_append_text(still->html, "</tbody>\n</table>\n</div>\n</section>\n");
 }
 
@@ -209,26 +213,61 @@ static enum hearth_error gather_buckets(struct still *still)
                             still->request->error);
 }
 
-static enum hearth_error gather(struct still *still)
+static int compare_newest(const void *left, const void *right)
+{
+    const struct newest *a = left, *b = right;
+    if (a->index != b->index)
+        return a->index < b->index ? -1 : 1;
+    return (a->reading.time_ms < b->reading.time_ms) - (a->reading.time_ms > b->reading.time_ms);
+}
+
+/* Of the latest of each transmitter, the newest of each series. */
+static void take_newest(struct still *still, const struct latest_reading *latest, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct newest *newest = &still->newest[kept];
+        if (record_decode(&latest[i].record, &newest->reading))
+            continue;
+        newest->index = series_names_find(still->names, newest->reading.channel,
+                                          newest->reading.rolling_code, newest->reading.time_ms);
+        kept++;
+    }
+    if (kept > 1)
+        qsort(still->newest, kept, sizeof still->newest[0], compare_newest);
+    for (size_t i = 0; i < kept; i++)
+        if (i == 0 || still->newest[i].index != still->newest[i - 1].index)
+            still->newest[still->newest_count++] = still->newest[i];
+}
+
+static enum hearth_error gather_newest(struct still *still)
 {
     struct reading_store *store = still->sensor->store;
     struct arena *arena = still->request->arena;
-    int64_t from_ms = 0, to_ms = still->state->newest_ms + 1;
-    still->latest = arena_array(arena, MOST_SERIES, sizeof *still->latest);
-    enum hearth_error error = still->latest ? HEARTH_OK : HEARTH_NO_MEMORY;
+    struct latest_reading *latest = arena_array(arena, MOST_SERIES, sizeof *latest);
+    size_t count = 0;
+    still->newest = arena_array(arena, MOST_SERIES, sizeof *still->newest);
+    if (!latest || !still->newest)
+        return HEARTH_NO_MEMORY;
+    enum hearth_error error =
+        store->latest(store, latest, MOST_SERIES, &count, still->request->error);
     if (!error)
-        error = find_begin(still, &from_ms);
+        take_newest(still, latest, count);
+    return error;
+}
+
+static enum hearth_error gather(struct still *still)
+{
+    int64_t from_ms = 0, to_ms = still->state->newest_ms + 1;
+    enum hearth_error error = find_begin(still, &from_ms);
     if (!error && to_ms < from_ms + CHART_BUCKETS)
         to_ms = from_ms + CHART_BUCKETS; /* the store has one reading, of 1970 */
     if (!error)
-        error = chart_init(&still->chart, arena, from_ms, to_ms, still->sensor->station_zone,
-                           still->names);
+        error = chart_init(&still->chart, still->request->arena, from_ms, to_ms,
+                           still->sensor->station_zone, still->names);
     if (!error)
-        error = store->latest(store, still->latest, MOST_SERIES, &still->latest_count,
-                              still->request->error);
-    if (!error)
-        error = gather_buckets(still);
-    return error;
+        error = gather_newest(still);
+    return error ? error : gather_buckets(still);
 }
 
 enum hearth_error page_append_still(struct buffer *html, const struct sensor *sensor,

@@ -2,7 +2,8 @@
  * charts.js - two plots over one time axis, drawn from the four values of each bucket (m4).
  *
  * A line goes through first, least, greatest and last of each bucket at the times when they came, so on
- * the screen it is the line that all readings would give. Where a bucket has nothing the line ends.
+ * the screen it is the line that all readings would give. Where a bucket has nothing the line ends. Over
+ * months such lines would be carpets: there the means are lines, and least to greatest a veil behind them.
  * uPlot is the canvas, the axes and the cursor; what is hidden or shown, and which span, is said here.
  */
 import { element } from './dom.js';
@@ -13,7 +14,8 @@ const { uPlot } = window;
 
 export const COLOURS = 8;
 const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]]; // the colours come again after eight series
-const GUTTER = 46, DOT_PX = 1.5;
+const GUTTER = 46, DOT_PX = 2, VEIL = '26'; // the last: opacity, as a colour's last two digits
+const STEPS = { temperature: [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100], humidity: [1, 2, 5, 10, 20, 50] };
 const LEAST_HEIGHT = { temperature: 2, humidity: 8 }; // of the scale: noise is not to look like weather
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
 
@@ -44,13 +46,17 @@ function dot(path, [x, y]) {
   path.arc(x, y, DOT_PX, 0, 2 * Math.PI);
 }
 
-function tracePath(plot, column, times) {
+/* From a time and a value to pixels of the canvas. */
+function placer(plot) {
   const { left, top, width, height } = plot.bbox;
   const { x, y } = plot.scales;
-  const path = new Path2D();
   const perMs = width / (x.max - x.min), perUnit = height / (y.max - y.min);
-  const place = (i) => ([after, value]) =>
-    [left + (times[i] + after - x.min) * perMs, top + (y.max - value) * perUnit];
+  return (time, value) => [left + (time - x.min) * perMs, top + (y.max - value) * perUnit];
+}
+
+function tracePath(plot, column, times) {
+  const path = new Path2D(), at = placer(plot);
+  const place = (i) => ([after, value]) => at(times[i] + after, value);
   let run = 0; // buckets since the line began
   for (let i = 0; i < times.length; i++) {
     run = column.last[i] === null ? 0 : run + 1;
@@ -61,6 +67,40 @@ function tracePath(plot, column, times) {
     for (const point of points) path.lineTo(...point);
   }
   return path;
+}
+
+/* The means, each in the middle of its bucket. */
+function meanPath(plot, column, times, end) {
+  const path = new Path2D(), at = placer(plot);
+  let run = 0;
+  for (let i = 0; i < times.length; i++) {
+    run = column.mean[i] === null ? 0 : run + 1;
+    if (run === 0) continue;
+    const point = at((times[i] + (times[i + 1] ?? end)) / 2, column.mean[i]);
+    if (run === 1 && (column.mean[i + 1] ?? null) === null) dot(path, point);
+    if (run === 1) path.moveTo(...point);
+    else path.lineTo(...point);
+  }
+  return path;
+}
+
+/* From least to greatest, a bar a bucket. */
+function veilPath(plot, column, times, end) {
+  const path = new Path2D(), at = placer(plot);
+  for (let i = 0; i < times.length; i++) {
+    if (column.min[i] === null) continue;
+    const [left, top] = at(times[i], column.max[i]), [right, bottom] = at(times[i + 1] ?? end, column.min[i]);
+    path.rect(left, top, right - left, Math.max(1, bottom - top));
+  }
+  return path;
+}
+
+function pathsOf(plot, state, one) {
+  const column = one[state.quantity], mean = state.means?.byId.get(one.id)?.[state.quantity];
+  const paths = { fill: null, clip: null, flags: 1 };
+  if (!mean) return { ...paths, stroke: tracePath(plot, column, state.times) };
+  return { ...paths, stroke: meanPath(plot, mean, state.means.times, state.means.to),
+    fill: veilPath(plot, column, state.times, state.end) };
 }
 
 /* ---- The scale of values ---- */
@@ -101,14 +141,14 @@ function seriesOptions(state, one, index) {
     dash: DASHES[Math.floor(slot / COLOURS) % DASHES.length],
     stroke: () => colour(`--line-${slot % COLOURS}`),
     points: { show: false },
-    paths: (plot) => ({
-      stroke: tracePath(plot, state.series[index][state.quantity], state.times), fill: null, clip: null, flags: 1,
-    }),
+    fill: () => colour(`--line-${slot % COLOURS}`) + VEIL,
+    paths: (plot) => pathsOf(plot, state, state.series[index]),
   };
 }
 
 function options(state, size, hover) {
   const [timeAxis, valueAxis] = axes(state.withTimes);
+  valueAxis.incrs = STEPS[state.quantity];
   valueAxis.values = (plot, values) => values.map((value) => valueOf(state.quantity, value).replace('.0°', '°'));
   return {
     ...size,

@@ -52,8 +52,8 @@ export function spanName(from, to) {
   return format(options).formatRange(from, to);
 }
 
-const lengths = [['year', 365.25 * DAY, 2], ['month', 30.44 * DAY, 2], ['day', DAY, 1.5], ['hour', HOUR, 1.5],
-  ['minute', MINUTE, 1.5], ['second', SECOND, 0]]; // from how many on
+const lengths = [['year', 365.25 * DAY, 2], ['month', 30.44 * DAY, 2], ['day', DAY, 1], ['hour', HOUR, 1],
+  ['minute', MINUTE, 1], ['second', SECOND, 0]]; // from how many on
 
 /* "7 days", "1.5 hours" */
 export function lengthName(ms) {
@@ -64,7 +64,7 @@ export function lengthName(ms) {
 
 export function ago(ms) {
   if (ms < 90 * SECOND) return 'just now';
-  const [unit, size] = lengths.find(([, each, least]) => ms >= least * each);
+  const [unit, size] = lengths.find(([, each]) => ms >= 1.5 * each);
   const short = { minute: 'min', hour: 'h' }[unit];
   const count = Math.round(ms / size);
   return short ? `${count} ${short} ago` : `${count} ${unit}s ago`;

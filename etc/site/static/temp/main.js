@@ -17,6 +17,7 @@ import { clampSpan, formatView, parseView, placeSpan, SPANS } from './view.js';
 const REST_MS = 90; // of the hand, before the server is asked
 const POLL_MS = 15000, RETRY_MS = 5000;
 const MOST_POINTS = 2000, MOST_SERIES = 40;
+const VEILED = 100 * DAY; // spans from here on are drawn as means; below, days can be told apart
 
 const root = byId('plots');
 const known = { now: Date.now(), first: Date.now() - DAY, last: 0, series: [], slots: new Map() };
@@ -56,7 +57,8 @@ function drawnSeries() {
 function takeLatest(latest) {
   clockAhead = latest.now - Date.now();
   known.now = latest.now;
-  known.series = latest.series.filter((one) => one.count > 0).map((one) => ({ ...one, slot: slotOf(one.id) }));
+  known.series = latest.series.filter((one) => one.count > 0)
+    .map(({ age_ms: age, ...one }) => ({ ...one, slot: slotOf(one.id) }));
   known.last = Math.max(0, ...known.series.map((one) => one.time));
 }
 
@@ -129,14 +131,14 @@ function question() {
   return { ...common, fn: 'm4', points: Math.max(100, Math.min(MOST_POINTS, Math.round(width))) };
 }
 
-function takeAnswer(range, asked) {
+function takeAnswer(range, means, asked) {
   const series = range.series.map((one) => ({ ...one, slot: slotOf(one.id) })), count = range.times.length;
   setZone(range.zone);
   const bucketAt = (time) => {
     const index = Math.floor(((time - range.from) / (range.to - range.from)) * count);
     return index >= 0 && index < count ? index : null;
   };
-  answer = { from: range.from, to: range.to, times: range.times, unit: asked.unit, series, bucketAt };
+  answer = { from: range.from, to: range.to, end: range.to, times: range.times, unit: asked.unit, series, bucketAt, means };
 }
 
 async function load() {
@@ -146,9 +148,10 @@ async function load() {
   const asked = question();
   root.setAttribute('aria-busy', 'true');
   try {
-    const [range] = await Promise.all([api.range(asked, mine.signal), view.table && askValues(asked, mine.signal)]);
+    const [range, means] = await Promise.all([api.range(asked, mine.signal),
+      asked.to - asked.from >= VEILED ? askMeans(asked, mine.signal) : null, view.table && askValues(asked, mine.signal)]);
     if (mine.signal.aborted) return;
-    takeAnswer(range, asked);
+    takeAnswer(range, means, asked);
     readAt = Date.now();
     byId('notice').hidden = true;
     showAnswer();
@@ -167,6 +170,13 @@ function rest(timer) {
   clearTimeout(resting);
   resting = timer;
   root.toggleAttribute('data-resting', timer !== null);
+}
+
+/* The lines of long spans: means of days or weeks, whatever the plot's width is. */
+async function askMeans(asked, signal) {
+  const bucket = asked.to - asked.from < 800 * DAY ? 'day' : 'week';
+  const means = await api.range({ ...asked, points: null, fn: 'mean', bucket }, signal);
+  return { times: means.times, to: means.to, byId: new Map(means.series.map((one) => [one.id, one])) };
 }
 
 /* The table has its own buckets. */
@@ -228,12 +238,13 @@ async function poll() {
   clearTimeout(polling);
   let wait = POLL_MS;
   try {
-    const before = known.last, empty = known.series.length === 0;
+    const before = known.last, empty = known.series.length === 0, said = JSON.stringify(known.series);
     takeLatest(await api.latest(view.unit));
     showEmptiness();
     if (empty || known.first > known.last) takeInventory(await api.series());
     if (empty && !location.hash && now() - known.first < SPANS.week) view = { ...view, span: 'all' };
     const moved = known.last !== before || !answer;
+    if (JSON.stringify(known.series) !== said) showSeries();
     if (known.series.length > 0 && !root.classList.contains('dragging')) await catchUp(moved, before);
     else if (known.series.length === 0) byId('notice').hidden = true;
   } catch (error) {
@@ -248,7 +259,6 @@ async function catchUp(moved, before) {
   if (view.span && !resting) view = placeSpan(view, { ...known, now: now() });
   const inSight = view.span || view.to >= before;
   if (!byId('notice').hidden || (moved && inSight)) await load();
-  else if (moved) showSeries();
 }
 
 function listen() {

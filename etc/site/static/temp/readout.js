@@ -8,19 +8,27 @@ import { detailOf, keyOf, nameOf } from './series.js';
 const MOST_ROWS = 12;
 const WORTH_TELLING = { degrees: 1, percent: 3 }; // how far a value goes within a bucket
 
-/* The last value of the bucket, and from where to where it went if that is far. */
-function valueCell(column, index, show) {
-  const value = column.last[index], low = column.min[index], high = column.max[index];
+/* The last value of the bucket, or the mean of its day or week, and from where to where it went if far. */
+function valueCell(column, index, mean, show) {
+  const value = mean ?? column.last[index], low = column.min[index], high = column.max[index];
   if (value === null) return element('td', { class: 'number' }, '–');
   const far = high - low >= WORTH_TELLING[show.name];
   const went = far ? element('small', {}, `${show(low)} to ${show(high)} `) : null;
   return element('td', { class: 'number' }, went, show(value));
 }
 
-function rowOf(one, index) {
+/* Of the day or week that a time lies in. */
+function meanAt(means, id, quantity, time) {
+  const at = means ? means.times.findLastIndex((begin) => begin <= time) : -1;
+  return at < 0 ? null : means.byId.get(id)?.[quantity].mean[at] ?? null;
+}
+
+function rowOf(one, index, answer) {
+  const cell = (quantity, show) =>
+    valueCell(one[quantity], index, meanAt(answer.means, one.id, quantity, answer.times[index]), show);
   return element('tr', { 'data-id': one.id },
     element('th', { scope: 'row' }, keyOf(one), nameOf(one), one.name ? null : element('small', {}, ` ${detailOf(one)}`)),
-    valueCell(one.temperature, index, degrees), valueCell(one.humidity, index, percent));
+    cell('temperature', degrees), cell('humidity', percent));
 }
 
 function isSilent(one, index) {
@@ -57,7 +65,7 @@ export function createReadout(box, root) {
       box.replaceChildren(element('p', {}, moment(answer.times[index], apart)),
         rows.length === 0 ? element('p', { class: 'soft' }, 'No readings here')
           : element('table', {}, element('tbody', {},
-            ...rows.sort(byValue(index)).slice(0, MOST_ROWS).map((one) => rowOf(one, index)))),
+            ...rows.sort(byValue(index)).slice(0, MOST_ROWS).map((one) => rowOf(one, index, answer)))),
         rows.length > MOST_ROWS ? element('p', { class: 'soft' }, `and ${rows.length - MOST_ROWS} more`) : '');
       shown = index;
     }

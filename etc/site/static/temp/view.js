@@ -47,8 +47,9 @@ export function placeSpan(view, known) {
   if (!view.span) return view;
   const length = SPANS[view.span];
   if (length === Infinity) {
-    const to = known.now - known.last < 30 * DAY ? known.now : known.last + 1;
-    return { ...view, from: Math.min(known.first, to - SPANS.day / 24), to };
+    const end = known.now - known.last < 30 * DAY ? known.now : known.last + 1;
+    const begin = Math.min(known.first, end - DAY / 24), margin = Math.round((end - begin) * 0.015);
+    return { ...view, from: begin - margin, to: end + margin };
   }
   const to = known.last > 0 && known.now - known.last > length ? known.last + 1 : known.now;
   return { ...view, from: to - length, to };
