@@ -1,6 +1,6 @@
 /*
- * test_keeper_sealing_threads.c - the keeper of a pool seals beside its commits, for workers and for
- * other processes that come through its socket.
+ * test_keeper_sealing_threads.c - the keeper of a pool seals beside its commits, for workers and
+ * for other processes that come through its socket.
  */
 #include "support_keeper.h"
 #include "support_sealed.h"
@@ -194,14 +194,13 @@ static void a_command_hands_its_work_to_the_running_keeper(void **state)
     for (int i = 0; i < COUNT; i++)
         records[i] = live_reading(i);
     struct append_result result;
-    const struct rejected_reading rejected[] = {
-        {REJECT_NOT_JSON, VIEW("what is this"), "jsonl", 0},
-        {REJECT_MIXED, VIEW("and these"), "csv", 7}};
+    const struct rejected_reading rejected[] = {{REJECT_NOT_JSON, VIEW("what is this"), "jsonl", 0},
+                                                {REJECT_MIXED, VIEW("and these"), "csv", 7}};
     keeper_case_start(test, true);
     struct reading_store *worker = keeper_case_open(test), *client = open_client(test);
-    assert_int_equal(client->append(client, records, COUNT, rejected, 2, in_seconds(60), &result,
-                                    NULL),
-                     HEARTH_OK);
+    assert_int_equal(
+        client->append(client, records, COUNT, rejected, 2, in_seconds(60), &result, NULL),
+        HEARTH_OK);
     assert_int_equal(result.accepted, COUNT);
     assert_int_equal(result.quarantined, 8);
     assert_int_equal(result.first_ms, LIVE_START_MS);

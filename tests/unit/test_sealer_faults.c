@@ -1,6 +1,6 @@
 /*
- * test_sealer_faults.c - every file operation of a store that seals fails once, in every way it can,
- * and the process dies at every one.
+ * test_sealer_faults.c - every file operation of a store that seals fails once, in every way it
+ * can, and the process dies at every one.
  *
  * A life: open, append (late readings, suspects, duplicates, bad records), seal, append, seal,
  * close, open again, seal. In each run one call fails; the runs end when one goes through
@@ -185,9 +185,8 @@ static int fail_each_call(enum fault_kind kind, int number)
         refused += run.ledger->refused;
         seals_failed += run.ledger->seals_failed;
         if (untouched) /* nothing failed: everything was taken */
-            assert_int_equal(run.ledger->refused + run.ledger->opens_failed +
-                                 run.ledger->seals_failed,
-                             0);
+            assert_int_equal(
+                run.ledger->refused + run.ledger->opens_failed + run.ledger->seals_failed, 0);
         expect_promises_kept(&run);
         run_clean(&run);
         assert_true(at < MAX_CALLS);
