@@ -48,7 +48,8 @@ static size_t points_of(const struct bucket_query *query, const struct record *r
 {
     struct record *sorted = malloc((count + 1) * sizeof *sorted);
     size_t found = 0;
-    memcpy(sorted, records, count * sizeof *sorted);
+    if (count > 0)
+        memcpy(sorted, records, count * sizeof *sorted);
     qsort(sorted, count, sizeof *sorted, compare_records);
     for (size_t i = 0; i < count; i++) {
         struct reading reading;

@@ -38,7 +38,7 @@ static inline void reseal(unsigned char *bytes, size_t size)
     size_t days = summary_read32(bytes + 16);
     for (size_t i = 0; i < days; i++) {
         uint64_t entry = index + i * SUMMARY_DAY_BYTES;
-        if (index > size || entry > size - SUMMARY_DAY_BYTES)
+        if (index > size || entry + SUMMARY_DAY_BYTES > size)
             break;
         reseal_day(bytes, size, bytes + entry);
     }
