@@ -65,8 +65,10 @@ static const char *cache_control(const struct sending *sending)
     if (sending->entry->kind == STATIC_PAGE)
         return "no-cache";
     /* An address with a version in it ("style.css?v=3") never means another content. */
-    bool versioned = request_query(sending->request, "v").length > 0;
-    return versioned ? "public, max-age=31536000, immutable" : "public, max-age=3600";
+    if (request_query(sending->request, "v").length > 0)
+        return "public, max-age=31536000, immutable";
+    /* Modules name each other without a version, and must be of one age. */
+    return view_ends_with(sending->entry->path, VIEW(".js")) ? "no-cache" : "public, max-age=3600";
 }
 
 static enum hearth_error set(struct response *response, const char *name, const char *value)

@@ -245,6 +245,18 @@ static void static_files_are_cached_and_those_with_a_version_for_good(void **sta
     site_expect_header(fixture, "Cache-Control", "no-cache");
 }
 
+/* They name each other without a version. */
+static void scripts_are_asked_for_again(void **state)
+{
+    struct site_fixture *fixture = *state;
+    site_write_file(fixture, "static/a.js", "x");
+    site_restart(fixture);
+    site_expect(fixture, "/static/a.js", NULL, 200, "x");
+    site_expect_header(fixture, "Cache-Control", "no-cache");
+    site_expect(fixture, "/static/a.js?v=1", NULL, 200, "x");
+    site_expect_header(fixture, "Cache-Control", "public, max-age=31536000, immutable");
+}
+
 static void the_tag_is_made_of_the_content_and_the_date_is_the_files(void **state)
 {
     struct site_fixture *fixture = *state;
@@ -351,6 +363,7 @@ int main(void)
         SITE_STORY(an_address_that_leads_nowhere_is_404_whatever_the_method),
         SITE_STORY(a_file_has_the_type_of_its_name),
         SITE_STORY(static_files_are_cached_and_those_with_a_version_for_good),
+        SITE_STORY(scripts_are_asked_for_again),
         SITE_STORY(the_tag_is_made_of_the_content_and_the_date_is_the_files),
         SITE_STORY(head_is_get_without_the_body),
         SITE_STORY(the_icon_is_a_drawing_unless_there_is_an_ico),

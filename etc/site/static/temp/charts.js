@@ -54,11 +54,12 @@ function placer(plot) {
   return (time, value) => [left + (time - x.min) * perMs, top + (y.max - value) * perUnit];
 }
 
-function tracePath(plot, column, times) {
+/* Up to now: the server holds the last value on. */
+function tracePath(plot, column, times, now) {
   const path = new Path2D(), at = placer(plot);
   const place = (i) => ([after, value]) => at(times[i] + after, value);
   let run = 0; // buckets since the line began
-  for (let i = 0; i < times.length; i++) {
+  for (let i = 0; i < times.length && times[i] <= now; i++) {
     run = column.last[i] === null ? 0 : run + 1;
     if (run === 0) continue;
     const points = bucketPoints(column, i).map(place(i));
@@ -85,10 +86,10 @@ function meanPath(plot, column, times, end) {
 }
 
 /* From least to greatest, a bar a bucket. */
-function veilPath(plot, column, times, end) {
+function veilPath(plot, column, times, end, now) {
   const path = new Path2D(), at = placer(plot);
   for (let i = 0; i < times.length; i++) {
-    if (column.min[i] === null) continue;
+    if (column.min[i] === null || times[i] > now) continue;
     const [left, top] = at(times[i], column.max[i]), [right, bottom] = at(times[i + 1] ?? end, column.min[i]);
     path.rect(left, top, right - left, Math.max(1, bottom - top));
   }
@@ -98,9 +99,9 @@ function veilPath(plot, column, times, end) {
 function pathsOf(plot, state, one) {
   const column = one[state.quantity], mean = state.means?.byId.get(one.id)?.[state.quantity];
   const paths = { fill: null, clip: null, flags: 1 };
-  if (!mean) return { ...paths, stroke: tracePath(plot, column, state.times) };
+  if (!mean) return { ...paths, stroke: tracePath(plot, column, state.times, state.now) };
   return { ...paths, stroke: meanPath(plot, mean, state.means.times, state.means.to),
-    fill: veilPath(plot, column, state.times, state.end) };
+    fill: veilPath(plot, column, state.times, state.end, state.now) };
 }
 
 /* ---- The scale of values ---- */

@@ -81,8 +81,10 @@ function showControls() {
   press('[data-span]', (button) => button.dataset.span === view.span);
   press('[data-unit]', (button) => button.dataset.unit === shownUnit());
   press('[data-show]', (button) => (button.dataset.show === 'table') === view.table);
-  setText(byId('span'), spanName(view.from, Math.min(view.to, now())));
-  setText(byId('length'), `${lengthName(view.to - view.from)} · ${zoneName()}`);
+  // Of all that there is, without the margins.
+  const all = view.span === 'all', from = all ? known.first : view.from, to = Math.min(view.to, now());
+  setText(byId('span'), spanName(from, to));
+  setText(byId('length'), `${lengthName(all ? to - from : view.to - view.from)} · ${zoneName()}`);
   for (const unit of document.querySelectorAll('.unit')) setText(unit, `°${answer?.unit ?? shownUnit()}`);
   root.hidden = view.table;
   byId('values').hidden = !view.table;
@@ -136,9 +138,10 @@ function takeAnswer(range, means, asked) {
   setZone(range.zone);
   const bucketAt = (time) => {
     const index = Math.floor(((time - range.from) / (range.to - range.from)) * count);
-    return index >= 0 && index < count ? index : null;
+    return index >= 0 && index < count && range.times[index] <= known.now ? index : null;
   };
-  answer = { from: range.from, to: range.to, end: range.to, times: range.times, unit: asked.unit, series, bucketAt, means };
+  answer = { from: range.from, to: range.to, end: range.to, now: now(), times: range.times, unit: asked.unit, series,
+    bucketAt, means };
 }
 
 async function load() {
