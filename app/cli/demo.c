@@ -114,8 +114,19 @@ static void add_result(struct append_result *sum, const struct append_result *re
     sum->quarantined += result->quarantined;
 }
 
+/* Behind so many days, and at the end. */
+static bool seal_is_due(struct demo *demo, bool day_over, int64_t now_ms)
+{
+    demo->days += day_over;
+    if (demo->seal_every_days == 0 || !demo->store.readings->seal || !day_over ||
+        (demo->days < demo->seal_every_days && now_ms < demo->plan.to_ms))
+        return false;
+    demo->days = 0;
+    return true;
+}
+
 static enum hearth_error store_batch(struct demo *demo, const struct record *records, size_t count,
-                                     bool day_over, struct error_record *error)
+                                     bool day_over, int64_t now_ms, struct error_record *error)
 {
     struct reading_store *store = demo->store.readings;
     struct append_result result = {0};
@@ -127,11 +138,7 @@ static enum hearth_error store_batch(struct demo *demo, const struct record *rec
     if (code != HEARTH_OK)
         return code;
     add_result(&demo->result, &result);
-    demo->days += day_over;
-    if (!store->seal || demo->seal_every_days == 0 || demo->days < demo->seal_every_days)
-        return HEARTH_OK;
-    demo->days = 0;
-    return store->seal(store, deadline_ns, error);
+    return seal_is_due(demo, day_over, now_ms) ? store->seal(store, deadline_ns, error) : HEARTH_OK;
 }
 
 static enum hearth_error take_batch(void *context, const struct record *records, size_t count,
@@ -145,7 +152,7 @@ static enum hearth_error take_batch(void *context, const struct record *records,
     if (demo->to_file)
         return demo_output_write(&demo->output, records, count, error);
     /* A day's readings at a time, unless there are more: what is small is not worth a sync. */
-    return store_batch(demo, records, count, day_over, error);
+    return store_batch(demo, records, count, day_over, now_ms, error);
 }
 
 /* ---- The report ---- */
