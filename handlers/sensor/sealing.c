@@ -4,6 +4,9 @@
  * What a live file's sealed files hold follows from its slots and from the files sealed before it,
  * so a try that was broken off is made again over what it left: the same names, the same bytes. A
  * file gets its name when it is whole and synced.
+ *
+ * An import seals hundreds of days at once. So a group of files is written first, and only then
+ * each is synced: meanwhile the system writes them all, and the first sync does most of the work.
  */
 #include "handlers/sensor/sealing.h"
 
@@ -17,7 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PATH_BYTES = 2048 + SEALED_NAME_BYTES + 8, DAY_MS = 86400000 };
+enum { PATH_BYTES = 2048 + SEALED_NAME_BYTES + 8, DAY_MS = 86400000, GROUP_FILES = 64 };
 
 /* ---- Reading ---- */
 
@@ -164,93 +167,139 @@ enum hearth_error sealing_split(struct sealing *sealing, struct sealed_index *se
 
 /* ---- Writing ---- */
 
-static enum hearth_error write_whole(struct sealing *sealing, const char *path,
-                                     const struct record *records, size_t count,
-                                     struct error_record *error)
-{
-    size_t written;
-    int file = file_open(sealing->files, path, O_RDWR | O_CREAT | O_TRUNC, 0640, error);
-    if (file < 0)
-        return error_from_errno(errno);
-    enum hearth_error code = file_write_all(sealing->files, file, path, records,
-                                            count * sizeof *records, 0, &written, error);
-    if (code == HEARTH_OK)
-        code = file_sync(sealing->files, file, path, error);
-    file_close(sealing->files, file);
-    return code;
-}
+/* Files that are written and not synced yet. */
+struct group {
+    size_t first, count; /* of the parts */
+    int files[GROUP_FILES];
+};
 
-static enum hearth_error write_part(struct sealing *sealing, struct manifest_part *part,
-                                    const struct record *records, struct error_record *error)
-{
-    char name[SEALED_NAME_BYTES], path[PATH_BYTES], beside[PATH_BYTES + 8];
-    size_t count = part->file.records;
-    sealed_name_format(&part->file, name);
-    snprintf(path, sizeof path, "%.2047s/%s", sealing->store, name);
-    snprintf(beside, sizeof beside, "%s.new", path);
-    if (!EVP_Digest(records, count * sizeof *records, part->sha256, NULL, EVP_sha256(), NULL))
-        return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for the hash of %s", path);
-    enum hearth_error code = write_whole(sealing, beside, records, count, error);
-    if (code == HEARTH_OK)
-        code = file_rename(sealing->files, beside, path, error);
-    /* On a full disk it takes room. */
-    if (code != HEARTH_OK && file_remove(sealing->files, beside, NULL) != HEARTH_OK)
-        errno = 0;
-    return code;
-}
-
-/* STORE/sealed/2025 or STORE/suspect */
-static void directory_of(const struct sealing *sealing, const struct sealed_file *file,
-                         char path[PATH_BYTES])
+static void part_path(const struct sealing *sealing, const struct sealed_file *file,
+                      char path[PATH_BYTES])
 {
     char name[SEALED_NAME_BYTES];
     sealed_name_format(file, name);
     snprintf(path, PATH_BYTES, "%.2047s/%s", sealing->store, name);
+}
+
+static void beside_path(const struct sealing *sealing, const struct sealed_file *file,
+                        char path[PATH_BYTES])
+{
+    char name[SEALED_NAME_BYTES];
+    sealed_name_format(file, name);
+    snprintf(path, PATH_BYTES, "%.2047s/%s.new", sealing->store, name);
+}
+
+/* STORE/sealed/2025 or STORE/suspect */
+static void directory_path(const struct sealing *sealing, const struct sealed_file *file,
+                           char path[PATH_BYTES])
+{
+    part_path(sealing, file, path);
     *strrchr(path, '/') = '\0';
 }
 
-/* Those above as well: who made them may have died before their names were certain to last. */
-static enum hearth_error sync_directory(struct sealing *sealing, char path[PATH_BYTES],
+/* The descriptor in `*file` is the caller's, whatever comes back; -1 = none. */
+static enum hearth_error write_part(struct sealing *sealing, struct manifest_part *part,
+                                    const struct record *records, int *file,
+                                    struct error_record *error)
+{
+    char path[PATH_BYTES];
+    size_t written, bytes = part->file.records * sizeof *records;
+    beside_path(sealing, &part->file, path);
+    if (!EVP_Digest(records, bytes, part->sha256, NULL, EVP_sha256(), NULL))
+        return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for the hash of %s", path);
+    *file = file_open(sealing->files, path, O_RDWR | O_CREAT | O_TRUNC, 0640, error);
+    if (*file < 0)
+        return error_from_errno(errno);
+    enum hearth_error code =
+        file_write_all(sealing->files, *file, path, records, bytes, 0, &written, error);
+    if (code == HEARTH_OK && sync_file_range(*file, 0, 0, SYNC_FILE_RANGE_WRITE) != 0)
+        errno = 0; /* a hint, and no promise */
+    return code;
+}
+
+static enum hearth_error name_part(struct sealing *sealing, const struct manifest_part *part,
+                                   int file, struct error_record *error)
+{
+    char path[PATH_BYTES], beside[PATH_BYTES];
+    part_path(sealing, &part->file, path);
+    beside_path(sealing, &part->file, beside);
+    enum hearth_error code = file_sync(sealing->files, file, beside, error);
+    return code == HEARTH_OK ? file_rename(sealing->files, beside, path, error) : code;
+}
+
+/* On a full disk they take room. */
+static void remove_unnamed(struct sealing *sealing, const struct group *group)
+{
+    char path[PATH_BYTES];
+    for (size_t i = 0; i < group->count; i++) {
+        beside_path(sealing, &sealing->parts[group->first + i].file, path);
+        if (file_remove(sealing->files, path, NULL) != HEARTH_OK)
+            errno = 0; /* it has its name, or is overwritten another time */
+    }
+}
+
+static enum hearth_error write_group(struct sealing *sealing, struct group *group,
+                                     const struct record **records, struct error_record *error)
+{
+    enum hearth_error code = HEARTH_OK;
+    for (size_t i = 0; i < group->count; i++)
+        group->files[i] = -1;
+    for (size_t i = 0; i < group->count && code == HEARTH_OK; i++) {
+        struct manifest_part *part = &sealing->parts[group->first + i];
+        code = write_part(sealing, part, *records, &group->files[i], error);
+        *records += part->file.records;
+    }
+    for (size_t i = 0; i < group->count && code == HEARTH_OK; i++)
+        code = name_part(sealing, &sealing->parts[group->first + i], group->files[i], error);
+    for (size_t i = 0; i < group->count; i++)
+        file_close(sealing->files, group->files[i]);
+    if (code != HEARTH_OK)
+        remove_unnamed(sealing, group);
+    return code;
+}
+
+/* Calls `visit` for each directory once; neighbours share one. */
+static enum hearth_error each_directory(struct sealing *sealing,
+                                        enum hearth_error (*visit)(struct file_operations *files,
+                                                                   const char *path,
+                                                                   struct error_record *error),
                                         struct error_record *error)
 {
-    size_t store = strlen(sealing->store);
-    enum hearth_error code = file_sync_directory(sealing->files, path, error);
-    while (code == HEARTH_OK && strlen(path) > store) {
-        *strrchr(path, '/') = '\0';
-        code = file_sync_directory(sealing->files, path, error);
+    char path[PATH_BYTES], last[PATH_BYTES] = "";
+    enum hearth_error code = HEARTH_OK;
+    for (size_t i = 0; i < sealing->part_count && code == HEARTH_OK; i++) {
+        directory_path(sealing, &sealing->parts[i].file, path);
+        if (strcmp(path, last) != 0)
+            code = visit(sealing->files, path, error);
+        memcpy(last, path, sizeof last);
     }
     return code;
 }
 
-/* Opens the directory of a part, when it is another one than before, and finishes that. */
-static enum hearth_error change_directory(struct sealing *sealing, const struct sealed_file *file,
-                                          char current[PATH_BYTES], struct error_record *error)
+/* Those above as well: who made them may have died before their names were certain to last. */
+static enum hearth_error sync_directories(struct sealing *sealing, struct error_record *error)
 {
     char path[PATH_BYTES];
-    directory_of(sealing, file, path);
-    if (strcmp(path, current) == 0)
-        return HEARTH_OK;
-    enum hearth_error code =
-        current[0] != '\0' ? sync_directory(sealing, current, error) : HEARTH_OK;
-    if (code == HEARTH_OK)
-        code = file_make_directories(sealing->files, path, error);
-    memcpy(current, path, sizeof path);
-    return code;
+    enum hearth_error code = each_directory(sealing, file_sync_directory, error);
+    bool days = sealing->count > sealing->suspects;
+    snprintf(path, sizeof path, "%.2047s/sealed", sealing->store);
+    if (code == HEARTH_OK && days)
+        code = file_sync_directory(sealing->files, path, error);
+    return code == HEARTH_OK ? file_sync_directory(sealing->files, sealing->store, error) : code;
 }
 
 enum hearth_error sealing_write(struct sealing *sealing, struct error_record *error)
 {
-    char directory[PATH_BYTES] = "";
     const struct record *records = sealing->records;
-    enum hearth_error code = HEARTH_OK;
-    for (size_t i = 0; code == HEARTH_OK && i < sealing->part_count; i++) {
-        struct manifest_part *part = &sealing->parts[i];
-        code = change_directory(sealing, &part->file, directory, error);
-        if (code == HEARTH_OK)
-            code = write_part(sealing, part, records, error);
-        records += part->file.records;
+    struct group group = {0};
+    if (sealing->part_count == 0)
+        return HEARTH_OK;
+    enum hearth_error code = each_directory(sealing, file_make_directories, error);
+    while (code == HEARTH_OK && group.first < sealing->part_count) {
+        size_t left = sealing->part_count - group.first;
+        group.count = left < GROUP_FILES ? left : GROUP_FILES;
+        code = write_group(sealing, &group, &records, error);
+        group.first += group.count;
     }
-    if (code == HEARTH_OK && directory[0] != '\0')
-        code = sync_directory(sealing, directory, error);
-    return code;
+    return code == HEARTH_OK ? sync_directories(sealing, error) : code;
 }
