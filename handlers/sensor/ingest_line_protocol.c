@@ -24,6 +24,7 @@
 #include "handlers/sensor/ingest_batch.h"
 
 #include "app/core/memory.h"
+#include "handlers/sensor/record.h"
 #include "hearth/limits.h"
 
 #include <string.h>
@@ -34,21 +35,28 @@ enum {
     NO_PARTIAL = UINT32_MAX
 };
 
-/* A reading as far as it is put together. */
+/* A line, as a part of the body. */
+struct span {
+    uint32_t at, length;
+};
+
+/* A reading as far as it is put together; small, since there is one a line. */
 struct partial {
-    struct reading_part part;
-    struct view line;  /* the first that said something of it */
+    struct record record;
+    uint32_t has;      /* enum reading_has */
+    struct span line;  /* the first that said something of it */
     uint32_t previous; /* of its bucket */
 };
 
 /* A line with neither temperature nor humidity, until it is known whether others bring them. */
 struct lean_line {
-    struct view line;
+    struct span line;
     uint32_t partial;
 };
 
 struct merge {
     struct ingest_batch *batch;
+    struct view body;
     enum line_precision precision;
     struct buffer partials; /* struct partial, in the order of their first lines */
     struct buffer lean;     /* struct lean_line */
@@ -66,6 +74,16 @@ static struct partial *partial_at(const struct merge *merge, uint32_t index)
 static size_t partial_count(const struct merge *merge)
 {
     return merge->partials.length / sizeof(struct partial);
+}
+
+static struct span span_of(const struct merge *merge, struct view line)
+{
+    return (struct span){(uint32_t)(line.data - merge->body.data), (uint32_t)line.length};
+}
+
+static struct view line_of(const struct merge *merge, struct span line)
+{
+    return view_slice(merge->body, line.at, line.length);
 }
 
 /* ---- A line's fields ---- */
@@ -94,10 +112,20 @@ static void take_items(struct line_cursor *cursor, struct reading_fields *fields
 
 /* ---- Putting together ---- */
 
-static bool same_key(const struct reading *a, const struct reading *b)
+static bool same_key(const struct record *record, const struct reading *reading)
 {
-    return a->time_ms == b->time_ms && a->time_quality == b->time_quality &&
-           a->channel == b->channel && a->rolling_code == b->rolling_code;
+    return record_time_ms(record) == reading->time_ms &&
+           record_channel(record) == reading->channel &&
+           record_rolling_code(record) == reading->rolling_code &&
+           record_time_quality(record) == reading->time_quality;
+}
+
+static struct reading_part part_of(const struct partial *partial)
+{
+    struct reading_part part = {.has = partial->has};
+    if (record_decode(&partial->record, &part.reading))
+        part.has = 0; /* cannot be: it was encoded here */
+    return part;
 }
 
 static bool contradicts(const struct reading_part *a, const struct reading_part *b)
@@ -155,40 +183,55 @@ static uint32_t find_place(const struct merge *merge, uint32_t newest,
     uint32_t found = NO_PARTIAL, at = newest;
     for (int step = 0; at != NO_PARTIAL && step < MERGE_STEPS; step++) {
         const struct partial *partial = partial_at(merge, at);
-        if (same_key(&partial->part.reading, &part->reading) && !contradicts(&partial->part, part))
-            found = at;
+        if (same_key(&partial->record, &part->reading)) {
+            const struct reading_part whole = part_of(partial);
+            found = contradicts(&whole, part) ? found : at;
+        }
         at = partial->previous;
     }
     return found;
 }
 
-static enum hearth_error begin_partial(struct merge *merge, uint32_t *bucket,
-                                       const struct reading_part *part, struct view line)
+static enum hearth_error begin_partial(struct merge *merge, const struct reading_part *part,
+                                       struct view line, uint32_t *place)
 {
-    const struct partial partial = {*part, line, *bucket};
-    *bucket = (uint32_t)partial_count(merge);
+    uint32_t *bucket = bucket_of(merge, &part->reading);
+    struct partial partial = {.has = part->has, .line = span_of(merge, line), .previous = *bucket};
+    enum record_reject reject = record_encode(&part->reading, &partial.record);
+    if (reject)
+        return ingest_batch_reject(merge->batch, reject, line);
+    *place = (uint32_t)partial_count(merge);
+    *bucket = *place;
     return buffer_append(&merge->partials, view_from((const char *)&partial, sizeof partial));
+}
+
+/* `*added`: it said something new. */
+static enum hearth_error join_partial(const struct merge *merge, uint32_t place,
+                                      const struct reading_part *part, bool *added)
+{
+    struct partial *partial = partial_at(merge, place);
+    struct reading_part whole = part_of(partial);
+    *added = adds_something(&whole, part);
+    if (!*added) {
+        merge->batch->repeated++;
+        return HEARTH_OK;
+    }
+    join(&whole, part);
+    partial->has = whole.has;
+    return record_encode(&whole.reading, &partial->record) ? HEARTH_INTERNAL : HEARTH_OK;
 }
 
 static enum hearth_error add_part(struct merge *merge, const struct reading_part *part,
                                   struct view line)
 {
-    enum hearth_error error = HEARTH_OK;
-    uint32_t *bucket = bucket_of(merge, &part->reading);
-    uint32_t place = find_place(merge, *bucket, part);
+    bool added = true;
+    uint32_t place = find_place(merge, *bucket_of(merge, &part->reading), part);
     ingest_batch_part(merge->batch);
-    if (place == NO_PARTIAL) {
-        error = begin_partial(merge, bucket, part, line);
-        place = *bucket;
-    } else if (!adds_something(&partial_at(merge, place)->part, part)) {
-        merge->batch->repeated++;
-        return HEARTH_OK;
-    } else {
-        join(&partial_at(merge, place)->part, part);
-    }
-    if (error || part->has & has_measured)
+    enum hearth_error error = place == NO_PARTIAL ? begin_partial(merge, part, line, &place)
+                                                  : join_partial(merge, place, part, &added);
+    if (error || !added || place == NO_PARTIAL || part->has & has_measured)
         return error;
-    const struct lean_line lean = {line, place};
+    const struct lean_line lean = {span_of(merge, line), place};
     return buffer_append(&merge->lean, view_from((const char *)&lean, sizeof lean));
 }
 
@@ -231,9 +274,9 @@ static enum hearth_error add_lines(struct merge *merge, struct view body)
 /* ---- What became of them ---- */
 
 /* Is there nothing but the end of a line between the two? */
-static bool is_next(struct view line, struct view other)
+static bool is_next(struct span line, struct span other)
 {
-    return other.data - (line.data + line.length) <= (ptrdiff_t)sizeof "\r\n" - 1;
+    return other.at - (line.at + line.length) <= sizeof "\r\n" - 1;
 }
 
 static enum hearth_error reject_lean_lines(const struct merge *merge)
@@ -245,9 +288,10 @@ static enum hearth_error reject_lean_lines(const struct merge *merge)
     for (size_t i = 0; !error && i < count; i++) {
         if (!rejected || !is_next(lean[i - 1].line, lean[i].line))
             ingest_batch_part(merge->batch);
-        rejected = (partial_at(merge, lean[i].partial)->part.has & has_measured) == 0;
+        rejected = (partial_at(merge, lean[i].partial)->has & has_measured) == 0;
         if (rejected)
-            error = ingest_batch_reject(merge->batch, REJECT_MISSING_MEMBER, lean[i].line);
+            error = ingest_batch_reject(merge->batch, REJECT_MISSING_MEMBER,
+                                        line_of(merge, lean[i].line));
     }
     return error;
 }
@@ -257,9 +301,11 @@ static enum hearth_error take_partials(const struct merge *merge)
     enum hearth_error error = HEARTH_OK;
     size_t count = partial_count(merge);
     for (uint32_t i = 0; !error && i < count; i++) {
-        struct partial *partial = partial_at(merge, i);
-        if (partial->part.has & has_measured)
-            error = ingest_batch_reading(merge->batch, &partial->part.reading, partial->line);
+        const struct partial *partial = partial_at(merge, i);
+        struct reading_part part = part_of(partial);
+        if (part.has & has_measured)
+            error =
+                ingest_batch_reading(merge->batch, &part.reading, line_of(merge, partial->line));
     }
     return error;
 }
@@ -282,7 +328,7 @@ static enum hearth_error merge_init(struct merge *merge, struct view body)
 enum hearth_error ingest_line_protocol(struct ingest_batch *batch, struct view body,
                                        enum line_precision precision)
 {
-    struct merge merge = {.batch = batch, .precision = precision};
+    struct merge merge = {.batch = batch, .body = body, .precision = precision};
     enum hearth_error error = merge_init(&merge, body);
     if (!error)
         error = add_lines(&merge, body);

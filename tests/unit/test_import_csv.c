@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINE(temperature)                                                                          \
-    "{\"time\":\"2025-09-14 18:04:51-0600\",\"channel\":\"1\",\"rolling_code\":107,"               \
-    "\"temperature\":" temperature ",\"humidity\":35,\"battery_ok\":true}\n"
 #define HEADER "time,channel,rolling_code,temperature_F,humidity,battery_ok\n"
 
 static struct import_test test;
