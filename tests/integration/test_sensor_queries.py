@@ -8,6 +8,7 @@ import json
 import os
 import random
 import sys
+import threading
 import time
 from decimal import Decimal
 
@@ -421,6 +422,83 @@ def a_tail_says_when_its_place_was_sealed():
     queried.send(records)
     answer = queried.ask(f"/api/v1/tail?quality=all&unit=F&after={answer['cursor']}")
     equal(sorted(map(told, answer["readings"])), sorted(tail_of(r, "F") for r in records), "what came since")
+
+
+class Stream:
+    """A sender that never rests: one reading after the other, warmer by a tenth each."""
+
+    def __init__(self, queried):
+        self.queried, self.acknowledged, self.attempted = queried, 0, 0
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._send)
+        self.thread.start()
+        tap.cleanup(self.end)
+
+    @staticmethod
+    def record(number):
+        return sensor.encode({"time_ms": START + number * 60000, "channel_minus_1": 7, "rolling_code": 9,
+                              "raw": number, "humidity": number % 101})
+
+    def _send(self):
+        while not self.ended.is_set() and self.attempted < 3900:
+            batch = range(self.attempted, self.attempted + random.randrange(1, 12))
+            self.attempted = batch.stop
+            status, answer = self.queried.station.put(b"".join(map(self.record, batch)),
+                                                      "application/octet-stream", method="POST")
+            equal(status, 200, answer)
+            self.acknowledged = batch.stop
+
+    def end(self):
+        self.ended.set()
+        self.thread.join()
+
+
+def between(stream, before, number, what):
+    assert before <= number <= stream.attempted, (what, before, number, stream.attempted)
+
+
+@test
+def while_readings_come_in_every_answer_has_what_was_acknowledged():
+    """And a strong ETag never names two answers, whatever is stored and sealed meanwhile."""
+    seed()
+    queried = Queried({"sensor.live_bytes": 1200})
+    queried.send([Stream.record(0)])
+    stream = Stream(queried)
+    span, bodies = f"from={START}&to={START + DAYS * DAY_MS}&series=8-9", {}
+    targets = ["/api/v1/range?fn=raw&quantity=humidity&" + span, "/api/v1/range?points=1&" + span,
+               "/api/v1/range?points=1000&" + span, "/api/v1/series", "/api/v1/export.csv"]
+    rounds = 0
+    while stream.thread.is_alive() and rounds < (400 if full() else 60):
+        rounds += 1
+        for place, target in enumerate(targets):
+            before = stream.acknowledged
+            answer = queried.get(target, token=False)
+            if answer.status == 503:  # the answer before has not ended everywhere
+                continue
+            equal(answer.status, 200, target)
+            if answer.headers["ETag"].startswith('"'):
+                equal(bodies.setdefault(answer.headers["ETag"], answer.body) == answer.body, True, target)
+            if place == 4:
+                between(stream, before, answer.body.count(b"\n") - 1, target)
+                continue
+            series = json.loads(answer.body)["series"]
+            one = next(s for s in series if s["id"] == "8-9")
+            if place == 0:
+                times = one["humidity"]["time"]
+                equal(times, [START + i * 60000 for i in range(len(times))], target)
+                between(stream, before, len(times), target)
+            elif place == 1:
+                between(stream, before, (one["temperature"]["last_ms"][0] // 60000) + 1, target)
+                equal(one["temperature"]["min"], [-40], target)
+            elif place == 2:
+                warmest = max(v for v in one["temperature"]["max"] if v is not None)
+                between(stream, before, round((warmest + 40) * 10) + 1, target)
+            else:
+                between(stream, before, one["count"], target)
+    stream.end()
+    assert rounds >= 10, rounds  # else the sender broke off
+    print(f"# {stream.acknowledged} readings, {rounds} rounds, {sealed_files(queried)} sealed files, "
+          f"{len(bodies)} strong ETags")
 
 
 @test
