@@ -204,17 +204,30 @@ static struct day_run run_of_day(const struct record *records, size_t count, int
     return (struct day_run){records + first, end - first};
 }
 
+static void find_year(struct snapshot *snapshot, int32_t day)
+{
+    struct civil_time civil;
+    if (day >= snapshot->year.first_day && day < snapshot->year.end_day)
+        return;
+    civil_from_ms(day_start_ms(day), &civil);
+    struct civil_time first = {.year = civil.year, .month = 1, .day = 1};
+    struct civil_time end = {.year = civil.year + 1, .month = 1, .day = 1};
+    snapshot->year.first_day = (int32_t)(civil_to_ms(&first) / SNAPSHOT_DAY_MS);
+    snapshot->year.end_day = (int32_t)(civil_to_ms(&end) / SNAPSHOT_DAY_MS);
+    snapshot->year.place = (size_t)(civil.year - SUMMARY_YEAR_FIRST);
+}
+
 const struct summary_day *snapshot_summary(struct snapshot *snapshot, int32_t day, size_t first,
                                            size_t count)
 {
-    struct civil_time civil;
-    civil_from_ms(day_start_ms(day), &civil);
-    size_t place = (size_t)(civil.year - SUMMARY_YEAR_FIRST);
+    find_year(snapshot, day);
+    size_t place = snapshot->year.place;
     if (place >= SUMMARY_YEARS)
         return NULL;
     if (!snapshot->year_taken[place])
         snapshot->years[place] =
-            summary_years_take(snapshot->owner->years, civil.year, snapshot->state.generation);
+            summary_years_take(snapshot->owner->years, (int32_t)place + SUMMARY_YEAR_FIRST,
+                               snapshot->state.generation);
     snapshot->year_taken[place] = true;
     const struct summary_year *held = snapshot->years[place];
     return held ? summary_file_day(summary_year_file(held), day, snapshot->catalogue->files + first,

@@ -74,6 +74,10 @@ struct snapshot {
     struct snapshot_hint {
         size_t file, good, suspect, live_suspect;
     } * hint, hint_place;
+    struct { /* the year whose summary was asked for last */
+        int32_t first_day, end_day;
+        size_t place;
+    } year;
     bool year_taken[SUMMARY_YEARS];
     struct summary_year *years[SUMMARY_YEARS];
 };
