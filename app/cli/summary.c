@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { YEARS = 140, FIRST_YEAR = 1970, OUTPUT_MAXIMUM = 1 << 20 };
+enum { YEARS = 140, FIRST_YEAR = 1970, ATTEMPTS = 5 };
 
 struct summary_work {
     struct cli_store store;
@@ -77,16 +77,46 @@ static int64_t limit_of(void *context, int channel, int rolling_code, int32_t da
     return series_names_limit_ms(work->names, series);
 }
 
+/* Does the file stand as it was written? A keeper that wrote it at the same moment used the same
+ * temporary file. */
+static bool is_whole(const struct summary_work *work, int32_t year)
+{
+    struct error_record ignored = {0};
+    struct summary_file *file =
+        summary_file_open(&file_system, work->store.options.directory, year, &ignored);
+    summary_file_close(file);
+    return file != NULL;
+}
+
+static enum hearth_error try_year(struct summary_work *work, struct snapshot *snapshot,
+                                  int32_t year, struct summary_progress *done,
+                                  struct error_record *error)
+{
+    enum hearth_error code = HEARTH_OK;
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        *done = (struct summary_progress){0};
+        code = summary_write(&file_system, work->store.options.directory, snapshot, year,
+                             work->rebuild, limit_of, work, done, error);
+        if (code == HEARTH_OK && is_whole(work, year))
+            return HEARTH_OK;
+        if (code != HEARTH_OK && code != HEARTH_NOT_FOUND)
+            return code;
+    }
+    return code != HEARTH_OK
+               ? code
+               : error_set_internal(error, HEARTH_BUSY, 0,
+                                    "the summary of %d is being written by another process", year);
+}
+
 static enum hearth_error write_year(struct summary_work *work, int32_t year,
                                     struct error_record *error)
 {
     struct snapshot *snapshot;
-    struct summary_progress done = {0};
+    struct summary_progress done;
     enum hearth_error code = snapshot_open(work->snapshots, &snapshot, error);
     if (code != HEARTH_OK)
         return code;
-    code = summary_write(&file_system, work->store.options.directory, snapshot, year, work->rebuild,
-                         limit_of, work, &done, error);
+    code = try_year(work, snapshot, year, &done, error);
     snapshot_close(snapshot);
     if (code != HEARTH_OK)
         return code;
