@@ -325,15 +325,14 @@ static struct day_run *first_slice(const struct day_walk *walk, uint64_t *behind
     return first;
 }
 
-/* Several runs go on at the same time: takes the smallest record of them, and no other run's that
- * is the same. */
-static void scan_tie(struct day_walk *walk, uint64_t time_ms)
+/* `least` and other runs go on at the same time: takes the smallest record of them, and no other
+ * run's that is the same. */
+static void scan_tie(struct day_walk *walk, struct day_run *least)
 {
-    struct day_run *least = NULL;
+    uint64_t time_ms = next_time(least);
     for (size_t i = 0; i < walk->runs.count; i++) {
         struct day_run *slice = &walk->slices[i];
-        if (next_time(slice) == time_ms &&
-            (!least || memcmp(slice->records, least->records, RECORD_BYTES) < 0))
+        if (next_time(slice) == time_ms && memcmp(slice->records, least->records, RECORD_BYTES) < 0)
             least = slice;
     }
     const struct record *record = least->records;
@@ -359,7 +358,7 @@ static bool scan(struct day_walk *walk, uint64_t until_ms)
         if (time_ms >= until_ms)
             return false;
         if (time_ms == behind_ms)
-            scan_tie(walk, time_ms);
+            scan_tie(walk, slice);
         else
             take(walk, slice,
                  sums_scan(walk->sums, slice->records, slice->count,

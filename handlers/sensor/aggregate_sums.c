@@ -19,7 +19,7 @@ enum hearth_error sums_init(struct sums *sums, const struct bucket_query *query)
     size_t all = series_names_count(query->names) + SERIES_PLACES;
     memset(sums, 0, sizeof *sums);
     sums->query = query;
-    sums->by_series = memory_new_zero(all, sizeof *sums->by_series);
+    sums->by_series = memory_new_zero(all, sizeof(struct series_sum *));
     return sums->by_series ? HEARTH_OK : HEARTH_NO_MEMORY;
 }
 
@@ -68,7 +68,8 @@ static struct series_sum *sum_new(struct sums *sums, uint32_t series)
 static bool grow(struct sums *sums)
 {
     size_t capacity = sums->capacity ? 2 * sums->capacity : FIRST_CAPACITY;
-    struct series_sum **ordered = memory_resize(sums->ordered, capacity * sizeof *sums->ordered);
+    struct series_sum **ordered =
+        memory_resize(sums->ordered, capacity * sizeof(struct series_sum *));
     if (!ordered)
         return false;
     sums->ordered = ordered;

@@ -116,7 +116,7 @@ void summary_day_measure(struct summary_day *day)
 static bool head_whole(const struct summary_file *file, int32_t year)
 {
     const unsigned char *head = file->bytes;
-    return file->size >= SUMMARY_HEAD_BYTES && memcmp(head, SUMMARY_MAGIC, 8) == 0 &&
+    return file->size >= SUMMARY_HEAD_BYTES && summary_read64(head) == SUMMARY_MAGIC &&
            summary_read32(head + 8) == SUMMARY_VERSION &&
            summary_read32(head + 12) == (uint32_t)year && summary_read64(head + 24) == file->size &&
            summary_read64(head + 56) == checksum64(head, 56);
@@ -243,7 +243,7 @@ void summary_file_close(struct summary_file *file)
     if (!file)
         return;
     if (file->bytes)
-        munmap((void *)(uintptr_t)file->bytes, file->size);
+        munmap((void *)file->bytes, file->size);
     memory_free(file->days);
     memory_free(file->checked);
     memory_free(file);

@@ -27,7 +27,7 @@ enum {
     SUMMARY_PATH_BYTES = 2048 + 64,
 };
 
-#define SUMMARY_MAGIC "hearth\x1As"
+#define SUMMARY_MAGIC UINT64_C(0x731A687472616568) /* "hearth", 0x1A, "s" */
 
 /* What a series has in a day. */
 enum {

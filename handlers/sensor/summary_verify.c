@@ -154,7 +154,7 @@ bool summary_day_verify(const struct summary_day *day, const struct day_runs *ru
 {
     const struct summary_build_options options = {
         .limit = stored_limit_ms,
-        .context = (void *)(uintptr_t)day,
+        .context = (void *)day,
         .block_records = day->block_records == 0 ? UINT32_MAX : day->block_records,
     };
     const struct summary_day *right;

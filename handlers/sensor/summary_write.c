@@ -170,7 +170,7 @@ static void write_head(const struct summary_writer *writer, unsigned char *head,
                        uint64_t index_checksum)
 {
     memset(head, 0, SUMMARY_HEAD_BYTES);
-    memcpy(head, SUMMARY_MAGIC, 8);
+    summary_write64(head, SUMMARY_MAGIC);
     summary_write32(head + 8, SUMMARY_VERSION);
     summary_write32(head + 12, (uint32_t)writer->year);
     summary_write32(head + 16, writer->days);

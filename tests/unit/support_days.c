@@ -158,14 +158,14 @@ static struct test_day *require_day(struct test_days *days, int32_t day)
 
 static struct day_run copy_run(const struct record *records, size_t count)
 {
-    struct record *copy = demand(malloc(count * sizeof *copy));
+    struct record *copy = demand(malloc((count + 1) * sizeof *copy));
     memcpy(copy, records, count * sizeof *copy);
     return (struct day_run){copy, count};
 }
 
 static void free_run(struct day_run *run)
 {
-    free((void *)(uintptr_t)run->records);
+    free((void *)run->records);
     *run = (struct day_run){0};
 }
 
@@ -188,16 +188,14 @@ typedef void add_fn(struct test_days *days, struct test_day *day, const struct r
 static void add_suspects(struct test_days *days, struct test_day *day, const struct record *records,
                          size_t count)
 {
-    struct day_run before = day->suspect;
-    struct record *all = demand(malloc((before.count + count) * sizeof *all));
+    struct day_run *run = &day->suspect;
     (void)days;
-    if (before.count > 0)
-        memcpy(all, before.records, before.count * sizeof *all);
-    memcpy(all + before.count, records, count * sizeof *all);
-    if (record_sort(all, before.count + count) != HEARTH_OK)
+    struct record *all =
+        demand(realloc((void *)run->records, (run->count + count + 1) * sizeof *all));
+    memcpy(all + run->count, records, count * sizeof *all);
+    if (record_sort(all, run->count + count) != HEARTH_OK)
         abort();
-    day->suspect = (struct day_run){all, record_unique(all, before.count + count)};
-    free_run(&before);
+    *run = (struct day_run){all, record_unique(all, run->count + count)};
 }
 
 static void add_live(struct test_days *days, struct test_day *day, const struct record *records,
@@ -282,7 +280,7 @@ void test_days_open_summaries(struct test_days *days, const char *store)
         return;
     days->first_year = year_of(days->days[0].day);
     days->years = (size_t)(year_of(days->days[days->count - 1].day) - days->first_year) + 1;
-    days->summaries = demand(calloc(days->years, sizeof *days->summaries));
+    days->summaries = demand(calloc(days->years, sizeof(struct summary_file *)));
     for (size_t i = 0; i < days->years; i++)
         days->summaries[i] =
             summary_file_open(&file_system, store, days->first_year + (int32_t)i, NULL);

@@ -247,7 +247,7 @@ static int64_t random_edge(const struct aggregate_case *test)
 {
     switch (chance(4)) {
     case 0:
-        return START_MS + chance(6 * 24 * 4) * (HOUR_MS / 4);
+        return START_MS + (int64_t)chance(6 * 24 * 4) * (HOUR_MS / 4);
     case 1:
         return test->count == 0
                    ? START_MS
@@ -329,7 +329,7 @@ static void steady_days(struct aggregate_case *test)
     struct record late[3 * 8640 / 100 + 1];
     size_t kept = 0, late_count = 0;
     chance_seed(4);
-    for (int64_t i = 0; i < 3 * 8640; i++) {
+    for (int64_t i = 0; i < INT64_C(3) * 8640; i++) {
         struct reading reading = random_reading(&calm, START_MS + i * 10000);
         remember(test, &reading);
     }

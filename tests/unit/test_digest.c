@@ -64,7 +64,7 @@ static void a_value_holds_until_the_next_one_but_not_longer_than_the_limit(void 
     const struct point points[] = {
         {START, 10}, {START + 1000, 20}, {START + 1000 + 3 * HOUR_MS, 40}};
     struct digest digest = digest_of(points, 3, HOUR_MS);
-    assert_int_equal(digest.integral, 10 * 1000 + 20 * HOUR_MS);
+    assert_int_equal(digest.integral, 10000 + 20 * HOUR_MS);
     assert_int_equal(digest.covered_ms, 1000 + HOUR_MS);
     assert_int_equal(digest.gap_ms, 3 * HOUR_MS);
     assert_int_equal(digest.first, 10);

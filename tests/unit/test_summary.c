@@ -131,7 +131,7 @@ static bool all_verified(const struct summary_case *test, struct error_record *e
 
 static unsigned char *read_file(const char *path, size_t *size)
 {
-    struct stat status;
+    struct stat status = {0};
     int file = open(path, O_RDONLY);
     assert_true(file >= 0 && fstat(file, &status) == 0);
     *size = (size_t)status.st_size;
@@ -262,14 +262,15 @@ static void a_year_without_readings_has_a_file_without_days(void **state)
 
 static double bytes_a_reading(struct summary_case *test, size_t readings, int series)
 {
-    struct stat status;
+    struct stat status = {0};
+    size_t late = readings / 100;
     seal_day(test, START_DAY, readings, series);
-    seal_day(test, START_DAY, readings / 100, series);
+    seal_day(test, START_DAY, late, series);
     expect_built(test, false, 1, 1);
     assert_int_equal(stat(test->path, &status), 0);
     test_days_clean(&test->days);
     test_days_init(&test->days);
-    return (double)status.st_size / (double)(readings + readings / 100);
+    return (double)status.st_size / (double)(readings + late);
 }
 
 static void summaries_take_at_most_three_bytes_a_reading(void **state)
@@ -387,8 +388,8 @@ static void verifying_names_what_differs(void **state)
     expect_built(test, false, 1, 1);
     unsigned char *bytes = read_file(test->path, &size);
     unsigned char *entry = entry_of(bytes, 0);
-    unsigned char *total = bytes + summary_read64(entry + 40) + 4 * SUMMARY_SERIES_BYTES;
-    const size_t entry_bytes = CLOCK_BYTES + 2 * TRACK_BYTES;
+    unsigned char *total = bytes + summary_read64(entry + 40) + (size_t)4 * SUMMARY_SERIES_BYTES;
+    const size_t entry_bytes = CLOCK_BYTES + (size_t)2 * TRACK_BYTES;
     unsigned char *max = total + entry_bytes + CLOCK_BYTES + TRACK_BYTES + TRACK_MAX;
     *max ^= 1; /* second series, humidity */
     reseal(bytes, size);
@@ -423,7 +424,7 @@ static void verifying_finds_other_records(void **state)
     seal_day(test, START_DAY, 2500, 4);
     expect_built(test, false, 1, 1);
     assert_true(all_verified(test, NULL));
-    struct record *records = (struct record *)(uintptr_t)test->days.days[0].runs[0].records;
+    struct record *records = (struct record *)test->days.days[0].runs[0].records;
     struct reading reading;
     assert_int_equal(record_decode(&records[1200], &reading), REJECT_NONE);
     reading.raw++;
@@ -442,7 +443,7 @@ static void a_damaged_record_leaves_the_old_summary(void **state)
     seal_day(test, START_DAY, 500, 4);
     expect_built(test, false, 1, 1);
     seal_day(test, START_DAY + 1, 500, 4);
-    struct record *records = (struct record *)(uintptr_t)test->days.days[1].runs[0].records;
+    struct record *records = (struct record *)test->days.days[1].runs[0].records;
     records[3].bytes[7] ^= 1;
     assert_int_equal(write_with(test, &file_system, false, NULL, &error), HEARTH_CORRUPT);
     struct summary_file *file = open_file(test);
