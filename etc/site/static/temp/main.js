@@ -73,6 +73,10 @@ function press(selector, isPressed) {
   for (const button of document.querySelectorAll(selector)) button.setAttribute('aria-pressed', String(isPressed(button)));
 }
 
+function wantedUnit() {
+  return view.unit ?? known.series[0]?.unit;
+}
+
 function shownUnit() {
   return view.unit ?? answer?.unit ?? 'F';
 }
@@ -127,7 +131,7 @@ function complain(error) {
 function question() {
   const shown = known.series.length > MOST_SERIES
     ? known.series.filter((one) => !view.hidden.has(one.id) && inView(one)).slice(0, MOST_SERIES) : null;
-  const common = { from: view.from, to: view.to, unit: view.unit ?? known.series[0].unit,
+  const common = { from: view.from, to: view.to, unit: wantedUnit(),
     series: shown && shown.length > 0 ? shown.map((one) => one.id).join(',') : null };
   const width = charts.pad()?.clientWidth || root.clientWidth || 1000;
   return { ...common, fn: 'm4', points: Math.max(100, Math.min(MOST_POINTS, Math.round(width))) };
@@ -236,13 +240,20 @@ function toggle(id) {
 
 /* ---- Living on ---- */
 
+/* In one unit, also where the series have their own. */
+async function askLatest() {
+  const latest = await api.latest(wantedUnit());
+  const unit = latest.series[0]?.unit;
+  return latest.series.some((one) => one.unit !== unit) ? api.latest(unit) : latest;
+}
+
 /* Has anything come since? Then what is in sight is asked for again, unless somebody is moving it. */
 async function poll() {
   clearTimeout(polling);
   let wait = POLL_MS;
   try {
     const before = known.last, empty = known.series.length === 0, said = JSON.stringify(known.series);
-    takeLatest(await api.latest(view.unit));
+    takeLatest(await askLatest());
     showEmptiness();
     if (empty || known.first > known.last) takeInventory(await api.series());
     if (empty && !location.hash && now() - known.first < SPANS.week) view = { ...view, span: 'all' };
@@ -251,15 +262,18 @@ async function poll() {
     if (known.series.length > 0 && !root.classList.contains('dragging')) await catchUp(moved, before);
     else if (known.series.length === 0) byId('notice').hidden = true;
   } catch (error) {
-    complain(error);
     wait = RETRY_MS;
+    complain(error);
+  } finally {
+    clearTimeout(polling);
+    if (!document.hidden) polling = setTimeout(poll, wait);
   }
-  if (!document.hidden) polling = setTimeout(poll, wait);
 }
 
 async function catchUp(moved, before) {
   showAges(byId('sensors'), now());
-  if (view.span && !resting) view = placeSpan(view, { ...known, now: now() });
+  if (resting) return; // what is asked for in a moment is newer
+  view = placeSpan(view, { ...known, now: now() });
   const inSight = view.span || view.to >= before;
   if (!byId('notice').hidden || (moved && inSight)) await load();
 }
