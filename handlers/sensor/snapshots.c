@@ -204,11 +204,10 @@ static enum hearth_error take_span(struct snapshots *snapshots, struct live_span
 static enum hearth_error drop_sealed(struct snapshots *snapshots, uint64_t sealed_before)
 {
     uint64_t sealed = snapshots->catalogue->last_sequence;
-    enum hearth_error code = HEARTH_OK;
-    if (sealed == sealed_before)
-        return code;
-    if (snapshots->live->good.count > 0 || snapshots->live->suspect.count > 0)
-        code = live_copy_own(&snapshots->live);
+    const struct live_copy *live = snapshots->live;
+    if (sealed == sealed_before || (live->good.count == 0 && live->suspect.count == 0))
+        return HEARTH_OK;
+    enum hearth_error code = live_copy_own(&snapshots->live);
     return code == HEARTH_OK ? live_copy_drop(snapshots->live, sealed) : code;
 }
 
