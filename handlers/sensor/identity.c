@@ -9,10 +9,15 @@
 
 #include "handlers/sensor/live_memory.h"
 
+#include "handlers/sensor/record.h"
+
 #include <string.h>
 #include <sys/random.h>
 
-enum { CAPACITY_START = 1024 };
+enum {
+    CAPACITY_START = 1024,
+    QUALITY_AND_CHECKSUM_BITS = 10,
+};
 
 void identity_init(struct identity *identity, identity_record_fn *record_at, void *context)
 {
@@ -28,6 +33,26 @@ void identity_clean(struct identity *identity)
     identity->numbers = NULL;
     identity->tags = NULL;
     identity->capacity = identity->used = 0;
+    identity->last_high = identity->last_low = 0;
+}
+
+/* The order of records, without time quality and checksum. */
+static uint64_t low_bits(const struct record *record)
+{
+    return record_low(record) >> QUALITY_AND_CHECKSUM_BITS;
+}
+
+static bool is_behind_all(const struct identity *identity, const struct record *record)
+{
+    uint64_t high = record_high(record);
+    return high != identity->last_high ? high > identity->last_high
+                                       : low_bits(record) > identity->last_low;
+}
+
+bool identity_before(const struct record *a, const struct record *b)
+{
+    uint64_t high_a = record_high(a), high_b = record_high(b);
+    return high_a != high_b ? high_a < high_b : low_bits(a) < low_bits(b);
 }
 
 static uint64_t mix(uint64_t value)
@@ -127,7 +152,7 @@ enum hearth_error identity_reserve(struct identity *identity, size_t count)
 
 enum identity_answer identity_find(const struct identity *identity, const struct record *record)
 {
-    if (identity->capacity == 0)
+    if (identity->used == 0 || is_behind_all(identity, record))
         return IDENTITY_NEW;
     uint64_t hashed = hash(identity, record);
     size_t mask = identity->capacity - 1, at = (size_t)hashed & mask;
@@ -146,6 +171,10 @@ enum identity_answer identity_find(const struct identity *identity, const struct
 
 void identity_insert(struct identity *identity, const struct record *record, uint32_t number)
 {
+    if (is_behind_all(identity, record)) {
+        identity->last_high = record_high(record);
+        identity->last_low = low_bits(record);
+    }
     place(identity, hash(identity, record), number);
 }
 
@@ -158,4 +187,5 @@ void identity_clear(struct identity *identity)
     if (identity->used > 0)
         memset(identity->numbers, 0, identity->capacity * sizeof *identity->numbers);
     identity->used = 0;
+    identity->last_high = identity->last_low = 0;
 }

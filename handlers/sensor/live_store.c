@@ -222,6 +222,7 @@ static enum hearth_error reserve_batch(struct live_store *store, size_t count,
         store->batch_capacity = count;
     }
     store->batch_count = 0;
+    store->batch_ascends = true;
     store->batch_newest_ms = -1;
     enum hearth_error code = identity_reserve(&store->batch_identity, count);
     return code == HEARTH_OK ? code
@@ -264,6 +265,19 @@ enum hearth_error live_store_find(struct live_store *store, const struct record 
     return code == HEARTH_CORRUPT ? HEARTH_OK : code;
 }
 
+/* As long as each is behind the one before, as in an import, nothing can stand there twice. */
+static bool is_in_batch(struct live_store *store, const struct record *record)
+{
+    if (store->batch_count == 0)
+        return false;
+    if (store->batch_ascends && identity_before(&store->batch[store->batch_count - 1], record))
+        return false;
+    for (size_t i = 0; store->batch_ascends && i < store->batch_count; i++)
+        identity_insert(&store->batch_identity, &store->batch[i], (uint32_t)i);
+    store->batch_ascends = false;
+    return identity_find(&store->batch_identity, record) == IDENTITY_KNOWN;
+}
+
 static enum hearth_error take_record(struct live_store *store, const struct record *given,
                                      struct append_result *result)
 {
@@ -279,7 +293,7 @@ static enum hearth_error take_record(struct live_store *store, const struct reco
                                        .raw = view_from((const char *)record, RECORD_BYTES)});
     }
     int64_t time_ms = record_time_ms(record);
-    bool known = identity_find(&store->batch_identity, record) == IDENTITY_KNOWN;
+    bool known = is_in_batch(store, record);
     enum hearth_error code = known ? HEARTH_OK : live_store_find(store, record, &known);
     if (code != HEARTH_OK)
         return code;
@@ -288,7 +302,9 @@ static enum hearth_error take_record(struct live_store *store, const struct reco
         result->duplicate++;
         return HEARTH_OK;
     }
-    identity_insert(&store->batch_identity, record, (uint32_t)store->batch_count++);
+    if (!store->batch_ascends)
+        identity_insert(&store->batch_identity, record, (uint32_t)store->batch_count);
+    store->batch_count++;
     result->accepted++;
     if (record_time_quality(record) != TIME_SUSPECT && time_ms > store->batch_newest_ms)
         store->batch_newest_ms = time_ms;

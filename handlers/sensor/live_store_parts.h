@@ -39,6 +39,7 @@ struct live_store {
     /* The batch being committed. */
     struct record *batch;
     size_t batch_count, batch_capacity;
+    bool batch_ascends;             /* up to now; then it needs no table */
     struct identity batch_identity; /* of the batch alone; numbers are places in it */
     int64_t batch_newest_ms;
     /* For the log: one line when it begins to fail, one when that is over. */
