@@ -81,7 +81,7 @@ enum hearth_error query_columns_init(struct query_columns *columns, const struct
         .places = arena_array(request->arena, asked->index_count, sizeof *columns->places),
     };
     cell_pool_init(&columns->cells, raw ? sizeof(struct query_reading) : sizeof(struct query_cell),
-                   raw ? QUERY_READINGS_MAX : QUERY_CELLS_MAX);
+                   raw ? QUERY_READINGS_MAX : QUERY_VALUES_MAX);
     if (!columns->places)
         return HEARTH_NO_MEMORY;
     for (uint32_t i = 0; !error && asked->named && i < asked->index_count; i++)
@@ -128,10 +128,20 @@ static void fill_mean(struct query_cell *cell, const struct bucket_track *track,
     cell->mean_thousandths = (int32_t)value_mean_thousandths(integral, covered_ms, unit);
 }
 
+static enum hearth_error refuse_values(const struct query_columns *columns)
+{
+    return request_fail(columns->request, HEARTH_BAD_QUERY,
+                        "more than %d buckets of series and quantities have a value; fewer "
+                        "`points` or `series`, one `quantity` or a shorter span are allowed",
+                        QUERY_VALUES_MAX);
+}
+
 static enum hearth_error add_cell(struct query_columns *columns, size_t bucket,
                                   const struct bucket_track *track)
 {
     uint16_t place;
+    if (columns->cells.count == QUERY_VALUES_MAX)
+        return refuse_values(columns);
     enum hearth_error error = place_of(columns, track->series, &place);
     struct query_cell *cell = error ? NULL : cell_pool_add(&columns->cells);
     if (!cell)

@@ -6,8 +6,9 @@
  * so what has come is kept, as numbers of the unit-less kind (digest.h), 48 bytes for each series
  * and quantity in a bucket that is not empty and 24 bytes for each raw reading.
  *
- * Two bounds keep an answer finite: QUERY_CELLS_MAX on buckets x series x quantities, empty ones
- * counted, and QUERY_READINGS_MAX on raw readings.
+ * Bounds keep an answer finite: QUERY_CELLS_MAX on buckets x series x quantities, which all are
+ * written, empty or not; QUERY_VALUES_MAX on those that are not empty, which all are kept; and
+ * QUERY_READINGS_MAX on raw readings.
  */
 #ifndef HEARTH_SENSOR_QUERY_COLUMNS_H
 #define HEARTH_SENSOR_QUERY_COLUMNS_H
@@ -16,7 +17,7 @@
 #include "handlers/sensor/cell_pool.h"
 #include "handlers/sensor/query_parameters.h"
 
-enum { QUERY_CELLS_MAX = 300000, QUERY_READINGS_MAX = 250000 };
+enum { QUERY_CELLS_MAX = 1000000, QUERY_VALUES_MAX = 300000, QUERY_READINGS_MAX = 250000 };
 
 enum cell_value { CELL_FIRST, CELL_LAST, CELL_MIN, CELL_MAX, CELL_VALUES };
 

@@ -106,22 +106,34 @@ static void target_of(char *target, size_t size, int series)
                                      (long long)T0, (long long)(T0 + HOUR));
     for (int i = 0; i < series; i++)
         length += (size_t)snprintf(target + length, size - length, "%s%d-%d",
-                                   i == 0 ? "&series=" : ",", 1 + i, i);
+                                   i == 0 ? "&series=" : ",", 1 + i % 16, i);
 }
 
 static void too_many_cells_are_refused_with_what_is_allowed(void **state)
 {
-    char target[300];
+    char target[600];
     (void)state;
-    for (int i = 0; i < 40; i++)
-        add(T0 + i, 1 + i % 16, i, 700, 50);
-    target_of(target, sizeof target, 0);
+    target_of(target, sizeof target, 50);
+    assert_int_equal(sensor_app_get(&test, target), 200);
+    target_of(target, sizeof target, 51);
     query_expect_refused(&test, target,
-                         "at most 300000; for 16 or more series and 2 quantities at most 9375");
+                         "at most 1000000; for 51 or more series and 2 quantities at most 9803");
+    query_expect_refused(&test, target, "name fewer `series`");
+}
+
+/* Empty buckets are written, but take no memory. */
+static void too_many_values_are_refused(void **state)
+{
+    char target[600];
+    (void)state;
+    for (int i = 0; i < 15; i++)
+        add(T0, 1 + i, i, 700, 50);
+    target_of(target, sizeof target, 0);
+    assert_int_equal(sensor_app_get(&test, target), 200);
+    add(T0, 16, 15, 700, 50);
+    query_expect_refused(&test, target, "more than 300000 buckets");
     target_of(target, sizeof target, 15);
     assert_int_equal(sensor_app_get(&test, target), 200);
-    target_of(target, sizeof target, 16);
-    query_expect_refused(&test, target, "name fewer `series`");
 }
 
 static void too_many_raw_readings_are_refused(void **state)
@@ -286,6 +298,7 @@ int main(void)
         STORY(wrong_parameters_say_what_is_allowed),
         STORY(unknown_parameters_are_ignored),
         STORY(too_many_cells_are_refused_with_what_is_allowed),
+        STORY(too_many_values_are_refused),
         STORY(too_many_raw_readings_are_refused),
         STORY(unchanged_it_is_304_and_reads_nothing),
         STORY(another_question_has_another_etag),
