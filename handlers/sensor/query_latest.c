@@ -111,7 +111,7 @@ static void write_one(struct answer_stream *stream, const struct latest_query *q
     at = text_put_integer(at, time_ms);
     at = text_put(at, VIEW(",\"age_ms\":"));
     at = text_put_integer(at, age_ms < 0 ? 0 : age_ms);
-    at = text_put(at, age_ms > series_names_limit_ms(query->series.names, index)
+    at = text_put(at, age_ms >= series_names_limit_ms(query->series.names, index)
                           ? VIEW(",\"stale\":true,")
                           : VIEW(",\"stale\":false,"));
     at = reading_put_values(at, &newest->record, unit);

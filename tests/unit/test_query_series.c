@@ -59,14 +59,14 @@ static void the_newest_reading_of_each_series(void **state)
     (void)state;
     memory_readings_add(&test.memory, &full);
     add(SENSOR_TEST_NOW - 9 * MINUTE, 3, 15, 700, 40);
-    add(SENSOR_TEST_NOW - HOUR - 1, 1, 2, -9999, 40);
+    add(SENSOR_TEST_NOW - HOUR, 1, 2, -9999, 40); /* the limit to the millisecond */
     struct json_object *answer = query_get(&test, "/api/v1/latest");
     query_expect(answer, "now", "1757894700000");
     assert_int_equal(length(answer, "series"), 2);
     query_expect(answer, "series.0",
                  "{\"id\":\"1-2\",\"name\":\"\",\"place\":\"\",\"channel\":1,\"rolling_code\":2,"
-                 "\"new\":true,\"unit\":\"F\",\"stale_after_ms\":3600000,\"time\":1757891099999,"
-                 "\"age_ms\":3600001,\"stale\":true,\"temperature\":null,\"humidity\":40,"
+                 "\"new\":true,\"unit\":\"F\",\"stale_after_ms\":3600000,\"time\":1757891100000,"
+                 "\"age_ms\":3600000,\"stale\":true,\"temperature\":null,\"humidity\":40,"
                  "\"battery_low\":false,\"signal_dbm\":null,\"count\":1}");
     query_expect(answer, "series.1",
                  "{\"id\":\"3-15\",\"name\":\"\",\"place\":\"\",\"channel\":3,\"rolling_code\":15,"
