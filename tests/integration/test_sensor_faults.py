@@ -111,7 +111,7 @@ def a_keeper_that_hangs_costs_its_clients_503_and_nobody_else():
     for _, line in lines:
         eventually(lambda: station.send(line), 5, "the keeper is back")
     equal(len(station.export()), 20, "each once")
-    equal(station.live_bytes(), 240, "each once on disk")
+    equal(station.stored_bytes(), 240, "each once on disk")
 
 
 @test
@@ -145,7 +145,7 @@ def a_reload_under_load_fails_no_reading():
     assert len(keepers) > 1, "the keeper was never handed over: the test does not test"
     stored = station.export()
     equal(stored, sorted(sensor.record_of(json.loads(line)) for line, _ in sent), "stored")
-    equal(station.live_bytes(), 12 * len(stored), "bytes on disk")
+    equal(station.stored_bytes(), 12 * len(stored), "bytes on disk")
 
 
 def readiness(station):
@@ -265,7 +265,7 @@ def records_go_in_as_they_come_out_and_a_byte_too_many_is_400():
     equal((answer["first"], answer["last"]),
           ("2025-09-15T00:04:51.000Z", "2025-09-15T00:06:30.999Z"))
     equal(b"".join(station.export()), content, "byte for byte")
-    equal(station.live_bytes(), 1200000, "bytes on disk")
+    equal(station.stored_bytes(), 1200000, "bytes on disk")
     status, answer = station.put(content, "application/octet-stream", method="POST")
     equal((answer["accepted"], answer["duplicate"]), (0, 100000), answer)
 

@@ -87,7 +87,7 @@ def finish(station, senders):
     senders.end()
     stored = check(station, senders)
     equal(len(stored), len(senders.ledger), "stored and acknowledged")
-    equal(station.live_bytes(), 12 * len(stored), "bytes on disk: nothing twice, nothing torn")
+    equal(station.stored_bytes(), 12 * len(stored), "bytes on disk: nothing twice, nothing torn")
     equal(station.quarantined(), [], "quarantine")
     assert senders.refused > 0, "no kill ever hit a request: the test does not test"
     print(f"# {len(stored)} readings, {senders.refused} sent again")
@@ -177,7 +177,7 @@ def a_pool_killed_while_it_starts_starts_the_next_time():
         kill_pool(station.pool)
     station.pool.start()
     equal(station.export(), stored, "what comes back")
-    equal(station.live_bytes(), 24000, "bytes on disk")
+    equal(station.stored_bytes(), 24000, "bytes on disk")
 
 
 if __name__ == "__main__":

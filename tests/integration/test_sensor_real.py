@@ -60,12 +60,12 @@ def every_real_reading_is_stored_once_and_comes_back_as_it_was():
                                     "duplicate": len(good) - len(expected)}, "the first time")
     stored = station.export()
     equal(stored, sorted(expected.values()), "what comes back")
-    equal(station.live_bytes(), 12 * len(expected), "bytes on disk")
+    equal(station.stored_bytes(), 12 * len(expected), "bytes on disk")
 
     equal(send_all(station, good), {"accepted": 0, "quarantined": 0, "ignored": unknown,
                                     "duplicate": len(good)}, "the second time")
     equal(station.export(), stored, "what comes back")
-    equal(station.live_bytes(), 12 * len(expected), "bytes on disk")
+    equal(station.stored_bytes(), 12 * len(expected), "bytes on disk")
     equal(station.quarantined(), [], "quarantine")
 
 

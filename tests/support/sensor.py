@@ -168,10 +168,24 @@ class Station:
         return self.pool.config.get("sensor.directory") or \
             os.path.join(self.pool.dir, "state", "sensor")
 
-    def live_bytes(self):
-        """The sum of the sizes of the live files."""
-        live = os.path.join(self.sensor_directory(), "live")
-        return sum(os.path.getsize(os.path.join(live, name)) for name in os.listdir(live))
+    def manifest(self):
+        """[a row as a dictionary, ...] of the manifest, as far as it is whole."""
+        directory, rows = os.path.join(self.sensor_directory(), "manifest"), []
+        for name in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
+            if name.endswith(".ndjson"):
+                with open(os.path.join(directory, name), encoding="ascii") as file:
+                    rows += [json.loads(line) for line in file if line.endswith("\n")]
+        while rows and rows[-1]["part"] != rows[-1]["parts"]:
+            rows.pop()
+        return rows
+
+    def stored_bytes(self):
+        """The sum of the sizes of the files that readings stand in: live ones and sealed ones."""
+        live, rows = os.path.join(self.sensor_directory(), "live"), self.manifest()
+        sealed = max((row["sequence"] for row in rows), default=0)
+        names = [name for name in os.listdir(live) if int(name.split(".")[0]) > sealed]
+        paths = [os.path.join("live", name) for name in names] + [row["file"] for row in rows]
+        return sum(os.path.getsize(os.path.join(self.sensor_directory(), path)) for path in paths)
 
     def quarantined(self):
         """[the bytes that came, ...] of what is in quarantine."""
