@@ -101,21 +101,24 @@ static bool same_file(const struct file_status *a, const struct file_status *b)
            a->modified_ms == b->modified_ms;
 }
 
-static struct summary_year *open_year(const struct summary_years *years, int32_t year)
+static enum hearth_error open_year(const struct summary_years *years, int32_t year,
+                                   struct summary_year **made)
 {
     struct error_record error = {0};
-    struct summary_year *made = memory_new_zero(1, sizeof *made);
-    if (!made)
-        return NULL;
-    atomic_init(&made->references, 1);
-    made->file = summary_file_open(years->files, years->store, year, &error);
-    if (made->file)
-        return made;
-    memory_free(made);
+    struct summary_year *held = memory_new_zero(1, sizeof *held);
+    if (!held)
+        return HEARTH_NO_MEMORY;
+    atomic_init(&held->references, 1);
+    held->file = summary_file_open(years->files, years->store, year, &error);
+    if (held->file) {
+        *made = held;
+        return HEARTH_OK;
+    }
+    memory_free(held);
     if (error.code != HEARTH_NOT_FOUND)
         LOG_WARN("sensor_summary_passed_over", LOG_INTEGER("year", year),
                  LOG_TEXT("reason", error_name(error.code)), LOG_TEXT("detail", error.detail));
-    return NULL;
+    return error.code;
 }
 
 static void renew(const struct summary_years *years, struct summary_place *place, int32_t year)
@@ -124,8 +127,13 @@ static void renew(const struct summary_years *years, struct summary_place *place
     if (place->looked && same_file(&place->status, &status))
         return;
     summary_year_release(place->held);
-    place->held = status.inode != 0 ? open_year(years, year) : NULL;
+    place->held = NULL;
     place->status = status;
+    if (status.inode == 0)
+        return;
+    enum hearth_error code = open_year(years, year, &place->held);
+    if (code != HEARTH_OK && code != HEARTH_CORRUPT) /* the next look may find it well */
+        place->status = (struct file_status){0};
 }
 
 struct summary_year *summary_years_take(struct summary_years *years, int32_t year,
