@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- Rows ---- */
 
@@ -132,12 +133,12 @@ static void forty_thousand_rows_are_read_at_once(void **state)
     made_store_init(&test);
     for (uint64_t sequence = 1; sequence <= MANY_ROWS / 1000; sequence++)
         made_store_rows(&test, sequence, (int)sequence * 1000, 1000, 2025);
-    int64_t began_ns = clock_monotonic_ns(&clock_system);
+    clock_t began = clock(); /* of this process, however busy the machine is */
     assert_int_equal(manifest_read(&file_system, test.store, test.id, &position, NULL, count_row,
                                    &records, NULL, NULL),
                      HEARTH_OK);
     print_message("%d rows read in %.1f ms\n", MANY_ROWS,
-                  (double)(clock_monotonic_ns(&clock_system) - began_ns) / 1e6);
+                  (double)(clock() - began) * 1e3 / CLOCKS_PER_SEC);
     assert_int_equal(records, MANY_ROWS * 10);
     made_store_clean(&test);
 }

@@ -321,7 +321,7 @@ static void a_store_of_fifty_years_is_open_at_once(void **state)
     struct snapshot_story *story = *state;
     for (uint64_t sequence = 1; sequence <= 18250; sequence++)
         made_store_rows(&story->store, sequence, (int32_t)sequence, 2,
-                         1970 + (int32_t)(sequence / 365));
+                        1970 + (int32_t)(sequence / 365));
     story->store.state.sequence = 20000;
     made_store_publish(&story->store);
     made_store_write(&story->store, "live/00020000.bin", "", 0);
