@@ -40,12 +40,6 @@ function bucketPoints(column, index) {
   return points;
 }
 
-/* What stands alone would be no line at all. */
-function dot(path, [x, y]) {
-  path.moveTo(x + DOT_PX, y);
-  path.arc(x, y, DOT_PX, 0, 2 * Math.PI);
-}
-
 /* From a time and a value to pixels of the canvas. */
 function placer(plot) {
   const { left, top, width, height } = plot.bbox;
@@ -54,34 +48,47 @@ function placer(plot) {
   return (time, value) => [left + (time - x.min) * perMs, top + (y.max - value) * perUnit];
 }
 
+/* What is too short for a line is a dot. */
+function dotIfShort(path, begin, end) {
+  if (!begin || end[0] - begin[0] > 2 * DOT_PX) return;
+  path.moveTo(begin[0] + DOT_PX, begin[1]);
+  path.arc(...begin, DOT_PX, 0, 2 * Math.PI);
+}
+
 /* Up to now: the server holds the last value on. */
 function tracePath(plot, column, times, now) {
   const path = new Path2D(), at = placer(plot);
-  const place = (i) => ([after, value]) => at(times[i] + after, value);
-  let run = 0; // buckets since the line began
+  let begin = null, end = null; // of the line, while it is down
   for (let i = 0; i < times.length && times[i] <= now; i++) {
-    run = column.last[i] === null ? 0 : run + 1;
-    if (run === 0) continue;
-    const points = bucketPoints(column, i).map(place(i));
-    if (run === 1 && (column.last[i + 1] ?? null) === null) dot(path, points[0]);
-    if (run === 1) path.moveTo(...points[0]);
+    if (column.last[i] === null) {
+      dotIfShort(path, begin, end);
+      begin = null;
+      continue;
+    }
+    const points = bucketPoints(column, i).map(([after, value]) => at(times[i] + after, value));
+    end = points.at(-1);
+    if (!begin) path.moveTo(...(begin = points[0]));
     for (const point of points) path.lineTo(...point);
   }
+  dotIfShort(path, begin, end);
   return path;
 }
 
 /* The means, each in the middle of its bucket. */
 function meanPath(plot, column, times, end) {
   const path = new Path2D(), at = placer(plot);
-  let run = 0;
+  let begin = null, last = null;
   for (let i = 0; i < times.length; i++) {
-    run = column.mean[i] === null ? 0 : run + 1;
-    if (run === 0) continue;
-    const point = at((times[i] + (times[i + 1] ?? end)) / 2, column.mean[i]);
-    if (run === 1 && (column.mean[i + 1] ?? null) === null) dot(path, point);
-    if (run === 1) path.moveTo(...point);
-    else path.lineTo(...point);
+    if (column.mean[i] === null) {
+      dotIfShort(path, begin, last);
+      begin = null;
+      continue;
+    }
+    last = at((times[i] + (times[i + 1] ?? end)) / 2, column.mean[i]);
+    if (begin) path.lineTo(...last);
+    else path.moveTo(...(begin = last));
   }
+  dotIfShort(path, begin, last);
   return path;
 }
 

@@ -7,7 +7,7 @@
 import * as api from './api.js';
 import { available, createCharts } from './charts.js';
 import { byId, element, recall, remember, setText } from './dom.js';
-import { clock, DAY, lengthName, setZone, spanName, zoneName } from './format.js';
+import { clock, DAY, HOUR, lengthName, setZone, spanName, zoneName } from './format.js';
 import { listenToGestures } from './gestures.js';
 import { createReadout } from './readout.js';
 import { showAges, showTable, showTiles } from './series.js';
@@ -86,7 +86,8 @@ function showControls() {
   press('[data-unit]', (button) => button.dataset.unit === shownUnit());
   press('[data-show]', (button) => (button.dataset.show === 'table') === view.table);
   // Of all that there is, without the margins.
-  const all = view.span === 'all', from = all ? known.first : view.from, to = Math.min(view.to, now());
+  const all = view.span === 'all', to = Math.min(view.to, now());
+  const from = all ? Math.min(known.first, to - HOUR) : view.from;
   setText(byId('span'), spanName(from, to));
   setText(byId('length'), `${lengthName(all ? to - from : view.to - view.from)} · ${zoneName()}`);
   for (const unit of document.querySelectorAll('.unit')) setText(unit, `°${answer?.unit ?? shownUnit()}`);
