@@ -5,9 +5,9 @@
  * that how large a node is. The second adds each record to the digests of its block; a full block
  * becomes a node and is joined to its group, a full group to the day.
  *
- * The size of a block: so many records that nodes take about two bytes a reading, whatever the
- * number of series (measured: smaller blocks would leave less to scan at the edges of a bucket, but
- * eight series of 4,000 readings a day are at 2.75 bytes a reading already).
+ * The smaller a block, the less is left to scan at the edges of a bucket. So blocks are as small as
+ * the bytes allow that a reading may take in a summary, which also bounds it whatever the number of
+ * series: with 8 of them a block has 224 records at 17,000 readings a day, and 250 at 4,000.
  */
 #include "handlers/sensor/summary_build.h"
 
@@ -158,16 +158,24 @@ static unsigned kind_of(const struct transmitter *transmitter)
     return kind;
 }
 
-static uint32_t block_records_of(const struct summary_builder *builder, uint32_t asked)
+/* As small as the bytes allow that a reading may take; 0 = there is no room for two blocks. */
+static uint32_t block_records_of(const struct summary_day *day, uint32_t asked)
 {
-    uint64_t records = asked;
-    if (records == 0) {
-        records = summary_node_bytes(builder->day.clocks, builder->day.tracks) *
-                  SUMMARY_BLOCK_RECORDS / SUMMARY_BLOCK_BYTES;
-        if (records < SUMMARY_BLOCK_MINIMUM)
-            records = SUMMARY_BLOCK_MINIMUM;
-    }
-    return records < builder->day.records ? (uint32_t)records : 0;
+    if (asked > 0)
+        return asked < day->records ? asked : 0;
+    uint64_t node_bytes = summary_node_bytes(day->clocks, day->tracks);
+    uint64_t room = (uint64_t)day->records * SUMMARY_READING_BYTES / SUMMARY_READINGS;
+    /* The node of the day, and that of a group which is not full. */
+    uint64_t taken = day->series_count * SUMMARY_SERIES_BYTES + 2 * node_bytes + SUMMARY_DAY_BYTES +
+                     (uint64_t)2 * SUMMARY_SOURCE_BYTES;
+    uint64_t block_bytes = node_bytes + node_bytes / SUMMARY_GROUP_BLOCKS + RECORD_BYTES;
+    uint64_t blocks = room > taken ? (room - taken) / block_bytes : 0;
+    if (blocks < 2)
+        return 0;
+    uint32_t records = (uint32_t)((day->records + blocks - 1) / blocks);
+    if (records < SUMMARY_BLOCK_MINIMUM)
+        records = SUMMARY_BLOCK_MINIMUM;
+    return records < day->records ? records : 0;
 }
 
 static void list_series(struct summary_builder *builder,
@@ -226,7 +234,7 @@ static enum hearth_error lay_out(struct summary_builder *builder,
     if (!reserve_series(builder, day->series_count))
         return no_memory(error);
     list_series(builder, options);
-    day->block_records = block_records_of(builder, options->block_records);
+    day->block_records = block_records_of(day, options->block_records);
     summary_day_measure(day);
     if (!reserve(&builder->totals, &builder->totals_capacity, day->totals_bytes) ||
         !reserve(&builder->blocks, &builder->blocks_capacity, day->blocks_bytes + 1))

@@ -73,7 +73,7 @@
  *
  * as in digest.h; of a series without readings there all is 0.
  *
- * So 8 series with both quantities take 544 bytes a block of 256 records.
+ * So 8 series with both quantities take 544 bytes a block, which has some 220 records.
  */
 #include "handlers/sensor/summary_format.h"
 

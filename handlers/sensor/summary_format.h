@@ -20,9 +20,9 @@ enum {
     SUMMARY_SERIES_BYTES = 40,
     SUMMARY_ALIGNMENT = 8,
     SUMMARY_GROUP_BLOCKS = 8, /* blocks in a group */
-    /* The size of a block: so many records for so many bytes of a node, but never less than... */
-    SUMMARY_BLOCK_RECORDS = 8,
-    SUMMARY_BLOCK_BYTES = 17,
+    /* So many bytes may so many readings take, and no block is smaller than... */
+    SUMMARY_READING_BYTES = 29,
+    SUMMARY_READINGS = 10,
     SUMMARY_BLOCK_MINIMUM = 64,
     SUMMARY_PATH_BYTES = 2048 + 64,
 };
