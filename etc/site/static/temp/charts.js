@@ -15,7 +15,7 @@ const { uPlot } = window;
 export const COLOURS = 8;
 const DASHES = [[], [7, 4], [2, 3], [10, 3, 2, 3]]; // the colours come again after eight series
 const GUTTER = 46, DOT_PX = 2, VEIL = '26'; // the last: opacity, as a colour's last two digits
-const STEPS = { temperature: [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100], humidity: [1, 2, 5, 10, 20, 50] };
+const STEPS = { temperature: [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100], humidity: [1, 2, 5, 10, 20, 25, 50] };
 const LEAST_HEIGHT = { temperature: 2, humidity: 8 }; // of the scale: noise is not to look like weather
 const FONT = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
 
