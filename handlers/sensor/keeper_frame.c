@@ -29,10 +29,11 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { NAME_BYTES = 32, REJECTED_HEAD_BYTES = 12, BACKLOG = 16 };
+enum { NAME_BYTES = 32, REJECTED_HEAD_BYTES = 12, BACKLOG = 16, CONNECT_SECONDS = 3 };
 
 static const char hello_magic[8] = {'H', 'E', 'A', 'R', 'T', 'H', 'K', '1'};
 static const char request_magic[4] = {'H', 'K', 'R', 'Q'};
@@ -227,6 +228,14 @@ static bool listen_at(int file, const struct sockaddr_un *address)
            chmod(address->sun_path, 0660) == 0 && listen(file, BACKLOG) == 0;
 }
 
+/* Waits for a place among the keeper's peers, and not for ever. */
+static bool connect_to(int file, const struct sockaddr_un *address)
+{
+    const struct timeval patience = {.tv_sec = CONNECT_SECONDS};
+    return setsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0 &&
+           connect(file, (const struct sockaddr *)address, sizeof *address) == 0;
+}
+
 int keeper_socket_open(const char *store, bool listens)
 {
     struct sockaddr_un address;
@@ -235,8 +244,7 @@ int keeper_socket_open(const char *store, bool listens)
     bool opened = false;
     if (file >= 0) {
         short_address(directory, &address);
-        opened = listens ? listen_at(file, &address)
-                         : connect(file, (const struct sockaddr *)&address, sizeof address) == 0;
+        opened = listens ? listen_at(file, &address) : connect_to(file, &address);
     }
     int number = errno;
     if (!opened && file >= 0)

@@ -5,6 +5,7 @@
 #include "support_keeper.h"
 #include "support_sealed.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "handlers/sensor/keeper_frame.h"
+#include "handlers/sensor/keeper_server.h"
 #include "handlers/sensor/keeper_socket.h"
 
 enum { WRITERS = 4, PER_WRITER = 150, LIVE_RECORDS = 64 };
@@ -297,6 +299,72 @@ static void peers_that_misbehave_hold_nobody_up(void **state)
     }
 }
 
+/* A keeper's end with little patience, over a store of the test's own. */
+struct impatient {
+    struct live_store *live;
+    struct live_published published;
+    struct keeper_requests requests;
+    struct keeper_sealing *sealing;
+    struct keeper_server *server;
+};
+
+static void impatient_start(struct impatient *end, struct keeper_case *test)
+{
+    struct live_store_options *options = &test->live.options;
+    memset(end, 0, sizeof *end);
+    assert_int_equal(live_store_prepare(options, NULL), HEARTH_OK);
+    assert_int_equal(live_store_open(options, &end->published, &end->live, NULL), HEARTH_OK);
+    end->sealing = keeper_sealing_start(end->live, NULL, NULL, &end->requests, NULL);
+    assert_non_null(end->sealing);
+    const struct keeper_server_options server = {.directory = options->directory,
+                                                 .store = end->live,
+                                                 .requests = &end->requests,
+                                                 .sealing = end->sealing,
+                                                 .clock = &clock_system,
+                                                 .frame_timeout_ms = 50,
+                                                 .idle_timeout_ms = 300};
+    end->server = keeper_server_start(&server, NULL);
+    assert_non_null(end->server);
+}
+
+static void impatient_stop(struct impatient *end)
+{
+    keeper_server_stop(end->server);
+    keeper_sealing_stop(end->sealing);
+    live_store_close(end->live);
+}
+
+/* More of them than the keeper has places for: each one goes in time, and the next is let in. */
+static void peers_that_are_slow_or_silent_are_cut_off(void **state)
+{
+    struct keeper_case *test = *state;
+    struct impatient end;
+    int peers[40];
+    impatient_start(&end, test);
+    for (int i = 0; i < 40; i++) {
+        peers[i] = keeper_socket_open(test->live.options.directory, false);
+        assert_true(peers[i] >= 0 || errno == EAGAIN);
+        if (i % 2 == 0 && peers[i] >= 0)
+            assert_int_equal(write(peers[i], "HKRQ", 4), 4);
+        if (i >= 30)
+            usleep(100000); /* the queue is longer than the places */
+    }
+    struct error_record error = {0};
+    struct reading_store *client = NULL;
+    for (int i = 0; i < 20 && !client; i++)
+        client = keeper_client_open(&test->live.options, &error);
+    if (!client)
+        fail_msg("%s", error.detail);
+    assert_int_equal(live_append_number(client, 1).accepted, 1);
+    usleep(1500000); /* cut off itself by now: it connects again */
+    assert_int_equal(live_append_number(client, 2).accepted, 1);
+    client->free(client);
+    for (int i = 0; i < 40; i++)
+        if (peers[i] >= 0)
+            close(peers[i]);
+    impatient_stop(&end);
+}
+
 #define STORY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -309,6 +377,7 @@ int main(void)
         STORY(a_client_goes_on_with_the_next_keeper),
         STORY(the_socket_is_for_owner_and_group_and_goes_with_the_keeper),
         STORY(peers_that_misbehave_hold_nobody_up),
+        STORY(peers_that_are_slow_or_silent_are_cut_off),
     };
     return cmocka_run_group_tests_name("keeper sealing", tests, NULL, NULL);
 }

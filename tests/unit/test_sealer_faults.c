@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/core/memory.h"
 #include "support_keeper.h"
 
 enum { ROUNDS = 6, PER_ROUND = 8, READINGS = ROUNDS * PER_ROUND, MAX_CALLS = 4000 };
@@ -265,6 +266,45 @@ static void a_full_disk_leaves_the_live_files_until_there_is_room(void **state)
     run_clean(&run);
 }
 
+/* ---- Memory ---- */
+
+/* A seal with room for so many allocations; did it go through? What is derived, the summaries, may
+ * be missing then. */
+static bool seal_with_memory_for(struct run *run, int64_t allocations)
+{
+    struct reading_store *store = open_patiently(run);
+    append_round(run, store, 0);
+    append_round(run, store, 1);
+    memory_fail_after(allocations);
+    seal(run, store);
+    memory_fail_after(-1);
+    expect_stored(run, store);
+    store->free(store);
+    expect_promises_kept(run);
+    return run->ledger->seals_failed == 0;
+}
+
+static void memory_may_run_out_at_any_allocation(void **state)
+{
+    int64_t allocations = 0;
+    bool sealed = false;
+    (void)state;
+    while (!sealed) {
+        struct run run;
+        run_init(&run);
+        sealed = seal_with_memory_for(&run, allocations++);
+        run_clean(&run);
+        assert_true(allocations < 300);
+    }
+    for (int64_t more = 0; more < 60; more++) { /* in the summaries, after the seal */
+        struct run run;
+        run_init(&run);
+        assert_true(seal_with_memory_for(&run, allocations + more));
+        run_clean(&run);
+    }
+    assert_true(allocations > 4);
+}
+
 /* ---- Death ---- */
 
 /* The life in a child that ends before the call. */
@@ -308,6 +348,7 @@ int main(void)
         cmocka_unit_test(any_call_may_be_interrupted_and_nobody_notices),
         cmocka_unit_test(any_write_may_be_short_and_nobody_notices),
         cmocka_unit_test(in_a_storm_of_failures_the_promise_holds),
+        cmocka_unit_test(memory_may_run_out_at_any_allocation),
         cmocka_unit_test(a_full_disk_leaves_the_live_files_until_there_is_room),
         cmocka_unit_test(the_process_may_die_at_any_call),
     };
