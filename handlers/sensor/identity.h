@@ -4,8 +4,8 @@
  * Open addressing with linear probing over the identity bits (95..10) of a record. A place holds
  * the record's number in the store (4 bytes) and 8 bits of its hash (1 byte), no more: what a
  * number stands for is asked of `record_at`, and a hit is verified against the record itself. Grows
- * from nothing by doubling, at three quarters full. What is behind all that were inserted, as readings mostly
- * are, is new without a look at the table. One thread.
+ * from nothing by doubling, at three quarters full. What is behind all that were inserted, as
+ * readings mostly are, is new without a look at the table. One thread.
  */
 #ifndef HEARTH_SENSOR_IDENTITY_H
 #define HEARTH_SENSOR_IDENTITY_H

@@ -5,7 +5,7 @@
  *
  * `hearth import`, `seal` and the like use it when store.lock is held; without a keeper they take
  * the lock and are the keeper. One frame at a time each way, little-endian; the layout stands at
- * the head of keeper_socket.c. An append is answered when it is durable, like any other.
+ * the head of keeper_frame.c. An append is answered when it is durable, like any other.
  */
 #ifndef HEARTH_SENSOR_KEEPER_SOCKET_H
 #define HEARTH_SENSOR_KEEPER_SOCKET_H
