@@ -198,8 +198,8 @@ static bool exchange(struct keeper_client *client, const struct load *load, int6
 static enum hearth_error ask(struct keeper_client *client, struct load *load, int64_t deadline_ns,
                              struct append_result *result, struct error_record *error)
 {
-    struct frame_answer answer;
-    char detail[FRAME_DETAIL_BYTES + 1];
+    struct frame_answer answer = {.code = HEARTH_UNAVAILABLE};
+    char detail[FRAME_DETAIL_BYTES + 1] = "";
     bool answered = false;
     int64_t left_ms = (deadline_ns - clock_monotonic_ns(client->clock)) / MS_NS;
     load->request.timeout_ms = left_ms > INT32_MAX ? INT32_MAX

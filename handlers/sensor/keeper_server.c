@@ -246,11 +246,11 @@ static bool answer_seal(struct keeper_server *server, struct peer *peer, bool *a
     return true;
 }
 
-static void look_after(struct keeper_server *server, struct peer *peer, short events)
+static void look_after(struct keeper_server *server, struct peer *peer, bool readable)
 {
     bool alive = true;
     int64_t now_ns = clock_monotonic_ns(server->options.clock);
-    if (!answer_seal(server, peer, &alive) && events != 0)
+    if (!answer_seal(server, peer, &alive) && readable)
         alive = read_peer(server, peer);
     if (!alive || is_too_slow(server, peer, now_ns))
         drop_peer(peer);
@@ -285,7 +285,7 @@ static void *run(void *argument)
         for (size_t i = 0; i < PEERS; i++)
             if (server->peers[i].file >= 0)
                 look_after(server, &server->peers[i],
-                           ready > 0 ? server->polled[FIXED + i].revents : 0);
+                           ready > 0 && server->polled[FIXED + i].revents != 0);
         if (ready > 0 && server->polled[1].revents != 0)
             accept_peer(server);
     }

@@ -76,9 +76,9 @@ static const struct record *record_at(void *context, uint32_t slot)
 
 static void free_run(struct live_records *records, struct live_run *run)
 {
+    records->slots -= run->slots;
     if (records->file_run == run || records->block_run == run)
         close_file(records);
-    records->slots -= run->slots;
     identity_clean(&run->identity);
     memory_free(run);
 }
