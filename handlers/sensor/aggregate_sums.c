@@ -130,10 +130,9 @@ static inline void add_value(struct sum_track *track, uint64_t lifted, uint64_t 
     sum_track_limits(track, sum_min_key(lifted, time_ms), sum_max_key(lifted, time_ms));
 }
 
-static void add_one(struct series_sum *sum, int clock_number, int quantity, uint64_t time_ms,
-                    uint64_t lifted)
+static void add_one(struct series_sum *sum, int quantity, uint64_t time_ms, uint64_t lifted)
 {
-    struct sum_clock *clock = &sum->clocks[clock_number];
+    struct sum_clock *clock = &sum->clocks[quantity];
     struct sum_track *track = &sum->tracks[quantity];
     uint64_t held_ms = sum_clock_hold(clock, time_ms, sum->limit_ms);
     if (clock->count++ == 0)
@@ -146,10 +145,15 @@ static void add_one(struct series_sum *sum, int clock_number, int quantity, uint
 static void add_both(struct series_sum *sum, uint64_t time_ms, uint64_t temperature,
                      uint64_t humidity)
 {
-    struct sum_clock before = sum->clocks[0];
-    add_one(sum, 0, QUANTITY_TEMPERATURE, time_ms, temperature);
-    sum->clocks[0] = before;
-    add_one(sum, 0, QUANTITY_HUMIDITY, time_ms, humidity);
+    struct sum_clock *clock = &sum->clocks[0];
+    uint64_t held_ms = sum_clock_hold(clock, time_ms, sum->limit_ms);
+    if (clock->count++ == 0) {
+        sum->tracks[QUANTITY_TEMPERATURE].first = temperature;
+        sum->tracks[QUANTITY_HUMIDITY].first = humidity;
+    }
+    clock->last_ms = time_ms;
+    add_value(&sum->tracks[QUANTITY_TEMPERATURE], temperature, time_ms, held_ms);
+    add_value(&sum->tracks[QUANTITY_HUMIDITY], humidity, time_ms, held_ms);
     sum_follow(sum);
 }
 
@@ -166,9 +170,9 @@ static void add_slowly(const struct sums *sums, struct series_sum *sum, uint64_t
     }
     sum_part(sum);
     if (has_temperature)
-        add_one(sum, QUANTITY_TEMPERATURE, QUANTITY_TEMPERATURE, time_ms, temperature);
+        add_one(sum, QUANTITY_TEMPERATURE, time_ms, temperature);
     if (has_humidity)
-        add_one(sum, QUANTITY_HUMIDITY, QUANTITY_HUMIDITY, time_ms, humidity);
+        add_one(sum, QUANTITY_HUMIDITY, time_ms, humidity);
 }
 
 /* The last eight bytes of a record. */

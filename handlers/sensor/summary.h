@@ -5,12 +5,12 @@
  *   summary/2025.sum   of the readings of UTC year 2025; derived from the sealed files,
  * rebuildable, never the truth
  *
- * For each UTC day: which sealed files it covers (sequences and counts); the digest of the whole
- * day for each series and quantity in it; and the digests of its blocks, where a block is a number
- * of consecutive records of the merge of these files. With the year stand per series first, last
- * and count. The byte layout stands at the head of summary_file.c; all is little-endian, versioned
- * and checksummed (head and each day), so that a damaged file is found and passed over, never
- * believed.
+ * For each UTC day: which sealed files it covers (sequences and counts); its series with their
+ * first and last record and count; the digest of the whole day for each series and quantity; and
+ * the digests of its blocks, where a block is a number of consecutive records of the merge of these
+ * files. The byte layout stands at the head of summary_file.c; all is little-endian, versioned and
+ * checksummed (head, index, and of each day its totals and its blocks), so that a damaged file is
+ * found and passed over, never believed.
  *
  * A digest in it was made under a staleness limit, which stands with it. Under another limit it
  * holds only if it has no gap longer than the smaller of both; else its records are scanned.
