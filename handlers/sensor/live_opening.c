@@ -91,6 +91,8 @@ static enum hearth_error read_manifest(struct opening *opening)
     while (opening->sealed < names->count &&
            names->names[opening->sealed].sequence <= store->manifest.sequence)
         opening->sealed++;
+    if (opening->sealed > 0)
+        store->interrupted = names->names[0].sequence;
     store->next_sequence = store->manifest.sequence + 1;
     note_newest_sealed(store);
     return HEARTH_OK;

@@ -25,6 +25,11 @@ struct manifest_writer *live_store_manifest(struct live_store *store)
     return &store->manifest;
 }
 
+uint64_t live_store_interrupted(const struct live_store *store)
+{
+    return store->interrupted;
+}
+
 /* ---- Finished files ---- */
 
 /* A higher number must be there: numbers are not used twice. */

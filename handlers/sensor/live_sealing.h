@@ -41,6 +41,9 @@ HEARTH_MUST_CHECK enum hearth_error live_store_remove_sealed(struct live_store *
 HEARTH_MUST_CHECK enum hearth_error live_store_copy_sealed(struct live_store *store,
                                                            struct sealed_index *sealed,
                                                            struct error_record *error);
+/* A predecessor died between the rows and the removal of its live files: the number of the first
+ * one; 0 = it did not. Summaries may be missing from there on. */
+uint64_t live_store_interrupted(const struct live_store *store);
 /* The manifest, which only the sealer writes to; and what the store was opened with. */
 struct manifest_writer *live_store_manifest(struct live_store *store);
 const struct live_store_options *live_store_options(const struct live_store *store);

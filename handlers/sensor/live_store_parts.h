@@ -23,6 +23,7 @@ struct live_store {
     struct file_operations *files;
     struct live_published *published;
     struct manifest_writer manifest; /* after opening: the sealer's */
+    uint64_t interrupted;            /* live_store_interrupted; set by the opening */
     /* Guards all below; held by every function of live_store.h and live_sealing.h. */
     pthread_mutex_t lock;
     struct live_published *mirror; /* a second place to publish at; NULL = none */

@@ -30,6 +30,7 @@ struct sealer {
     struct sealer_metrics metrics;
     _Atomic bool ends;
     _Atomic int64_t retry_ns; /* not due before; 0 = at once */
+    _Atomic uint64_t behind;  /* summaries may be missing from this live file on; 0 = none are */
     pthread_mutex_t lock;     /* held while it runs; guards the rest */
     struct sealed_index sealed;
     enum hearth_error failing, summary_failing; /* for the log */
@@ -65,6 +66,7 @@ struct sealer *sealer_new(struct live_store *store, sealer_summary_fn *summarize
     }
     sealer->store = store;
     sealer->clock = options->clock;
+    sealer->behind = live_store_interrupted(store);
     sealer->summarize = summarize;
     sealer->context = context;
     make_metrics(&sealer->metrics, options->metrics);
@@ -121,6 +123,21 @@ static void summarize(struct sealer *sealer, const struct sealing *sealing)
     int32_t done = NO_YEAR;
     for (size_t i = 0; sealer->summarize && i < sealing->part_count; i++) {
         int32_t year = year_of(&sealing->parts[i].file);
+        if (year != NO_YEAR && year != done)
+            summarize_year(sealer, year);
+        if (year != NO_YEAR)
+            done = year;
+    }
+}
+
+/* What a predecessor did not come to. */
+static void catch_up(struct sealer *sealer)
+{
+    int32_t done = NO_YEAR;
+    uint64_t from = atomic_exchange(&sealer->behind, 0);
+    for (size_t i = 0; sealer->summarize && from > 0 && i < sealer->sealed.count; i++) {
+        const struct sealed_file *file = &sealer->sealed.entries[i].file;
+        int32_t year = file->sequence >= from ? year_of(file) : NO_YEAR;
         if (year != NO_YEAR && year != done)
             summarize_year(sealer, year);
         if (year != NO_YEAR)
@@ -247,6 +264,8 @@ bool sealer_is_due(struct sealer *sealer)
 {
     struct live_finished finished;
     int64_t retry_ns = atomic_load(&sealer->retry_ns);
+    if (atomic_load(&sealer->behind) > 0)
+        return true;
     return (retry_ns == 0 || clock_monotonic_ns(sealer->clock) >= retry_ns) &&
            live_store_oldest_finished(sealer->store, &finished);
 }
@@ -257,6 +276,7 @@ enum hearth_error sealer_run(struct sealer *sealer, bool finish, struct error_re
     struct error_record own = {0};
     struct error_record *said = error ? error : &own;
     pthread_mutex_lock(&sealer->lock);
+    catch_up(sealer);
     enum hearth_error code = finish ? live_store_finish(sealer->store, said) : HEARTH_OK;
     while (code == HEARTH_OK && live_store_oldest_finished(sealer->store, &finished)) {
         if (atomic_load(&sealer->ends)) {

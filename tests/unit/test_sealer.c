@@ -413,6 +413,34 @@ static void every_commit_and_every_seal_raises_the_generation(void **state)
     store->free(store);
 }
 
+/* ---- What a predecessor did not come to ---- */
+
+/* It died when the rows stood, before the summaries and before its live file went. */
+static void an_interrupted_seal_is_brought_to_its_end(void **state)
+{
+    struct live_case *test = *state;
+    char summary[4096];
+    size_t size;
+    struct reading_store *store = live_case_open(test);
+    for (int i = 0; i < 100; i++)
+        append_at(store, day(2025, 9, 14) + i, 1);
+    unsigned char *bytes = live_file_bytes(test, "00000001.bin", &size);
+    sealed_seal(store, HEARTH_OK);
+    store->free(store);
+    live_file_write(test, "00000001.bin", bytes, size);
+    free(bytes);
+    snprintf(summary, sizeof summary, "%s/summary/2025.sum", test->options.directory);
+    assert_int_equal(unlink(summary), 0);
+    store = live_case_open(test);
+    assert_false(live_file_exists(test, "00000001.bin"));
+    assert_int_equal(state_of(store).readings, 100);
+    sealed_seal(store, HEARTH_OK);
+    assert_int_equal(access(summary, F_OK), 0);
+    assert_int_equal(stored(store), 100);
+    store->free(store);
+    assert_int_equal(sealed_expect_sound(test), 100);
+}
+
 /* ---- Damage ---- */
 
 static void a_missing_sealed_file_refuses_nobody(void **state)
@@ -476,6 +504,7 @@ int main(void)
         STORY(a_local_store_seals_what_is_finished),
         STORY(the_clock_may_go_back_two_hours),
         STORY(every_commit_and_every_seal_raises_the_generation),
+        STORY(an_interrupted_seal_is_brought_to_its_end),
         STORY(a_missing_sealed_file_refuses_nobody),
         STORY(a_manifest_without_its_end_is_refused_when_the_live_file_is_gone),
     };
