@@ -201,6 +201,7 @@ static enum hearth_error ask(struct keeper_client *client, struct load *load, in
     struct frame_answer answer = {.code = HEARTH_UNAVAILABLE};
     char detail[FRAME_DETAIL_BYTES + 1] = "";
     bool answered = false;
+    *result = answer.result;
     int64_t left_ms = (deadline_ns - clock_monotonic_ns(client->clock)) / MS_NS;
     load->request.timeout_ms = left_ms > INT32_MAX ? INT32_MAX
                                : left_ms < 0       ? 0

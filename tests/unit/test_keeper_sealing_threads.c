@@ -18,7 +18,7 @@
 #include "handlers/sensor/keeper_server.h"
 #include "handlers/sensor/keeper_socket.h"
 
-enum { WRITERS = 4, PER_WRITER = 150, LIVE_RECORDS = 64 };
+enum { WRITERS = 4, PER_WRITER = 150, READINGS = WRITERS * PER_WRITER, LIVE_RECORDS = 64 };
 
 static int setup(void **state)
 {
@@ -76,7 +76,7 @@ static enum hearth_error mark_seen(void *context, const struct record *records, 
     bool *seen = context;
     for (size_t i = 0; i < count; i++) {
         int64_t number = (record_time_ms(&records[i]) - LIVE_START_MS) / 1000;
-        if (number < 0 || number >= WRITERS * PER_WRITER || seen[number])
+        if (number < 0 || number >= READINGS || seen[number])
             return HEARTH_CORRUPT;
         seen[number] = true;
     }
@@ -90,7 +90,7 @@ static void *read_on(void *argument)
     struct crew *crew = member->crew;
     const struct reading_range all = {.to_ms = INT64_MAX, .rolling_code = -1};
     while (atomic_load(&crew->running) > 0) {
-        bool seen[WRITERS * PER_WRITER] = {false};
+        bool seen[READINGS] = {false};
         int before[WRITERS];
         for (int w = 0; w < WRITERS; w++)
             before[w] = atomic_load(&crew->acknowledged[w]);
@@ -141,7 +141,7 @@ static void commits_go_on_while_files_are_sealed(void **state)
     assert_int_equal(crew.store->seal(crew.store, in_seconds(60), NULL), HEARTH_OK);
     crew.store->free(crew.store);
     assert_int_equal(keeper_case_stop(test), HEARTH_OK);
-    assert_int_equal(sealed_expect_sound(&test->live), WRITERS * PER_WRITER);
+    assert_int_equal(sealed_expect_sound(&test->live), READINGS);
     assert_int_equal(live_file_count(&test->live), 1);
 }
 

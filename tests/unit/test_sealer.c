@@ -145,7 +145,8 @@ static void what_is_sealed_is_known_when_it_comes_again(void **state)
     store->free(store);
     store = live_case_open(test);
     for (int i = 0; i < COUNT; i++) /* in no order */
-        assert_int_equal(live_append(store, &records[i * 1009 % COUNT], 1, HEARTH_OK).duplicate, 1);
+        assert_int_equal(
+            live_append(store, &records[(size_t)i * 1009 % COUNT], 1, HEARTH_OK).duplicate, 1);
     struct record other = live_reading(98);
     assert_int_equal(live_append(store, &other, 1, HEARTH_OK).accepted, 1);
     store->free(store);
@@ -302,7 +303,7 @@ static void what_went_bad_since_the_opening_is_quarantined_before_its_file_goes(
     snprintf(path, sizeof path, "%s/live/00000001.bin", test->options.directory);
     FILE *file = fopen(path, "r+b");
     assert_non_null(file);
-    assert_int_equal(fseek(file, 4 * RECORD_BYTES, SEEK_SET), 0);
+    assert_int_equal(fseek(file, 4L * RECORD_BYTES, SEEK_SET), 0);
     assert_int_equal(fwrite("garbage-here", 1, RECORD_BYTES, file), RECORD_BYTES);
     fclose(file);
     sealed_seal(store, HEARTH_OK);
@@ -407,7 +408,7 @@ static void every_commit_and_every_seal_raises_the_generation(void **state)
             store = live_case_open(test);
             assert_int_equal(state_of(store).generation, last);
             assert_int_equal(state_of(store).readings, i + 1);
-            assert_int_equal(state_of(store).newest_ms, LIVE_START_MS + i * 1000);
+            assert_int_equal(state_of(store).newest_ms, LIVE_START_MS + INT64_C(1000) * i);
         }
     }
     store->free(store);

@@ -41,7 +41,7 @@ struct recording {
 static struct record reading_of(int number)
 {
     const struct reading reading = {
-        .time_ms = LIVE_START_MS + INT64_C(43200000) * (number * 7 % 5) + number * 1000,
+        .time_ms = LIVE_START_MS + INT64_C(43200000) * (number * 7 % 5) + INT64_C(1000) * number,
         .channel = number % 8 + 1,
         .rolling_code = 100,
         .raw = number % 4000,
@@ -138,8 +138,10 @@ static void check(struct recording *recording, const struct crash_disk *disk)
              disk->names ? "there" : "not there");
     crash_disk_make(&recording->crash, disk, live.directory);
     struct reading_store *store = embedded_store_local_with(&live.options, &error);
-    if (!store)
+    if (!store) {
         fail_msg("%s: not opened: %s", what, error.detail);
+        return;
+    }
     expect_stored(store, promised(recording, disk->operations), what);
     sealed_seal(store, HEARTH_OK);
     expect_stored(store, promised(recording, disk->operations), what);

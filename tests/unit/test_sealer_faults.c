@@ -51,7 +51,7 @@ static void run_clean(struct run *run)
 static struct record reading_of(int number)
 {
     const struct reading reading = {
-        .time_ms = LIVE_START_MS + INT64_C(43200000) * (number * 7 % 5) + number * 1000,
+        .time_ms = LIVE_START_MS + INT64_C(43200000) * (number * 7 % 5) + INT64_C(1000) * number,
         .channel = number % 8 + 1,
         .rolling_code = 100,
         .raw = 1000 + number,
