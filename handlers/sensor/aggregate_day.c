@@ -140,14 +140,19 @@ static inline void join_track(struct sum_track *sum, const unsigned char *track,
                      sum_max_key(lifted(track + TRACK_MAX), max_ms));
 }
 
-/* A clock and the two tracks behind it. */
+/* A clock and the two tracks behind it. Copies: nothing that is written may be what is read. */
 static inline void join_both(struct series_sum *sum, const unsigned char *entry, uint64_t start_ms)
 {
-    bool first = sum->clocks[0].count == 0;
+    struct sum_clock clock = sum->clocks[0];
+    bool first = clock.count == 0;
     const unsigned char *track = entry + CLOCK_BYTES;
-    uint64_t held_ms = join_clock(&sum->clocks[0], entry, start_ms, sum->limit_ms);
-    for (unsigned i = 0; i < QUANTITY_COUNT; i++, track += TRACK_BYTES)
-        join_track(&sum->tracks[i], track, entry, start_ms, held_ms, first);
+    uint64_t held_ms = join_clock(&clock, entry, start_ms, sum->limit_ms);
+    sum->clocks[0] = clock;
+    for (unsigned i = 0; i < QUANTITY_COUNT; i++, track += TRACK_BYTES) {
+        struct sum_track joined = sum->tracks[i];
+        join_track(&joined, track, entry, start_ms, held_ms, first);
+        sum->tracks[i] = joined;
+    }
     sum_follow(sum);
 }
 
