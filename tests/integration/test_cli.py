@@ -407,7 +407,7 @@ def a_damaged_state_is_told_and_left_alone():
     state = os.path.join(place, "state", "objects", "state", "auth.json")
     write(state, '{"version": 1, "tokens": [')
     for arguments in [["list"], ["revoke", "a"], ["new", "--name", "b", "--scope", "data:read"]]:
-        bad(hearth("--config", path, "token", *arguments), 1, "not a JSON object")
+        bad(hearth("--config", path, "token", *arguments), 1, "state/auth.json is empty or cut off")
     with open(state) as file:
         equal(file.read(), '{"version": 1, "tokens": [')
 
