@@ -10,8 +10,8 @@
  * this machine. The shipped configurations of the fronts take such headers away and say in
  * HEARTH_FORWARDED that there were some.
  *
- * A NUL byte in a name or value, which HTTP does not allow and fronts refuse, ends it: libfcgi hands
- * parameters on as strings, so that what stood behind it cannot be seen here, nor refused.
+ * A NUL byte in a name or value, which HTTP does not allow and fronts refuse, ends it: libfcgi
+ * hands parameters on as strings, so that what stood behind it cannot be seen here, nor refused.
  *
  * Parameters that decide about trust and are no headers count only when they come once.
  */

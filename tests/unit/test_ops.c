@@ -86,7 +86,8 @@ static void readyz_says_whether_all_is_there(void **state)
 {
     (void)state;
     assert_int_equal(app_case_ask(&test, "GET", "/readyz", NULL), 200);
-    assert_string_equal(test_sink_body(&test.sink), "disk: ready\nkeeper: ready\nauth: ready\nready\n");
+    assert_string_equal(test_sink_body(&test.sink),
+                        "disk: ready\nkeeper: ready\nauth: ready\nready\n");
     disk_is_there = false;
     assert_int_equal(app_case_ask(&test, "GET", "/readyz", NULL), 503);
     assert_string_equal(test_sink_body(&test.sink),
