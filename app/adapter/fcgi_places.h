@@ -28,7 +28,7 @@ size_t fcgi_places_reserve(size_t threads);
 void fcgi_places_init(struct fcgi_places *places, size_t threads);
 /* False: there is no place. NULL always has one. */
 bool fcgi_places_take(struct fcgi_places *places);
-/* Once for each that was taken. */
+/* Once for each that was taken. NULL is allowed. */
 void fcgi_places_give_back(struct fcgi_places *places);
 bool fcgi_places_all_taken(struct fcgi_places *places);
 

@@ -35,3 +35,10 @@ bool fcgi_socket_has_room(int connection, int64_t wait_ms)
     struct pollfd writable = {.fd = connection, .events = POLLOUT};
     return poll(&writable, 1, (int)wait_ms) > 0;
 }
+
+bool fcgi_socket_peer_gone(int connection)
+{
+    struct pollfd gone = {.fd = connection, .events = POLLRDHUP};
+    return poll(&gone, 1, 0) > 0 &&
+           (gone.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
+}

@@ -16,5 +16,7 @@ struct fcgi_time_limits {
 void fcgi_socket_prepare(int connection, const struct fcgi_time_limits *limits);
 /* Can a few kilobytes be sent without blocking? Waits for so long that they can. */
 bool fcgi_socket_has_room(int connection, int64_t wait_ms);
+/* Does not block. */
+bool fcgi_socket_peer_gone(int connection);
 
 #endif

@@ -35,10 +35,11 @@
 #include <unistd.h>
 
 #include "app/adapter/fcgi_records.h"
+#include "hearth/clock.h"
 
 /* How long a whole answer waits for the end of its request's input. The fronts send it together
  * with the request or right behind it; Apache in a write of its own. */
-enum { INPUT_END_WAIT_MS = 100 };
+enum { INPUT_END_WAIT_MS = 100, PLACE_CHECK_MS = 5 };
 
 /* What a socket that has room takes at once. */
 enum { SEND_PIECE_BYTES = 8192 };
@@ -177,14 +178,9 @@ int fcgi_exchange_connection(const struct fcgi_exchange *exchange)
 
 static enum hearth_error input_error(const FCGX_Stream *in)
 {
-    switch (in->FCGI_errno) {
-    case 0:
-        return HEARTH_OK;
-    case EAGAIN:
-        return HEARTH_REQUEST_TIMEOUT;
-    default:
-        return HEARTH_CLIENT_GONE;
-    }
+    return in->FCGI_errno == 0        ? HEARTH_OK
+           : in->FCGI_errno == EAGAIN ? HEARTH_REQUEST_TIMEOUT
+                                      : HEARTH_CLIENT_GONE;
 }
 
 /* Do these bytes, the next of the input, let the library's fill return? It wants content of the
@@ -225,21 +221,12 @@ static bool input_has_arrived(const struct fcgi_exchange *exchange)
 
 static int64_t monotonic_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return clock_monotonic_ns(&clock_system) / 1000000;
 }
 
-/* Waits until the input goes on or ends, but not for long, and only once a request. */
-static bool wait_for_input(struct fcgi_exchange *exchange, int64_t limit_ms)
+/* Until the input goes on or ends. */
+static bool poll_input(const struct fcgi_exchange *exchange, int64_t limit_ms)
 {
-    if (input_has_arrived(exchange) || exchange->waited) {
-        return input_has_arrived(exchange);
-    }
-    exchange->waited = true;
-    if (fcgi_exchange_flush(exchange) != HEARTH_OK) { /* the front can have the answer meanwhile */
-        return false;
-    }
     const int64_t end_ms = monotonic_ms() + limit_ms;
     for (int64_t left_ms = limit_ms; left_ms > 0; left_ms = end_ms - monotonic_ms()) {
         struct pollfd readable = {.fd = exchange->request.ipcFd, .events = POLLIN};
@@ -255,22 +242,50 @@ static bool wait_for_input(struct fcgi_exchange *exchange, int64_t limit_ms)
     return false;
 }
 
+/* Not for long, and only once a request. */
+static bool wait_for_input(struct fcgi_exchange *exchange)
+{
+    if (input_has_arrived(exchange) || exchange->waited) {
+        return input_has_arrived(exchange);
+    }
+    exchange->waited = true;
+    /* The front can have the answer meanwhile. */
+    return fcgi_exchange_flush(exchange) == HEARTH_OK && poll_input(exchange, INPUT_END_WAIT_MS);
+}
+
+/* Until the input goes on, there is a place, or patience is at its end: places are also held for a
+ * moment by those who only might have had to wait. */
+static bool wait_for_place(struct fcgi_exchange *exchange, bool *has_place)
+{
+    while (exchange->patience_ms > 0) {
+        const int64_t began_ms = monotonic_ms();
+        if (poll_input(exchange, PLACE_CHECK_MS)) {
+            return true;
+        }
+        exchange->patience_ms -= monotonic_ms() - began_ms;
+        *has_place = fcgi_places_take(exchange->places);
+        if (*has_place) {
+            return true;
+        }
+    }
+    exchange->waited = true; /* long enough */
+    return false;
+}
+
 /* The next byte, which may take the receive time-out; below zero, the end or `*error`. */
 static int wait_for_byte(struct fcgi_exchange *exchange, enum fcgi_wait wait,
                          enum hearth_error *error)
 {
     FCGX_Stream *in = exchange->request.in;
     const bool waits = wait == FCGI_WAIT_FULLY && exchange->mode == FCGI_MODE_HANDED &&
-                       !input_has_arrived(exchange);
-    const bool has_place = waits && fcgi_places_take(exchange->places);
-    if (waits && !has_place && !wait_for_input(exchange, FCGI_WITHOUT_PLACE_MS)) {
+                       exchange->places && !input_has_arrived(exchange);
+    bool has_place = waits && fcgi_places_take(exchange->places);
+    if (waits && !has_place && !wait_for_place(exchange, &has_place)) {
         *error = HEARTH_BUSY;
         return -1;
     }
     const int byte = FCGX_GetChar(in);
-    if (has_place) {
-        fcgi_places_give_back(exchange->places);
-    }
+    fcgi_places_give_back(has_place ? exchange->places : NULL);
     *error = byte < 0 ? input_error(in) : HEARTH_OK;
     return byte;
 }
@@ -283,9 +298,8 @@ static bool may_read(struct fcgi_exchange *exchange, enum fcgi_wait wait)
     }
     switch (wait) {
     case FCGI_WAIT_BRIEFLY:
-        return fcgi_places_all_taken(exchange->places)
-                   ? input_has_arrived(exchange)
-                   : wait_for_input(exchange, INPUT_END_WAIT_MS);
+        return fcgi_places_all_taken(exchange->places) ? input_has_arrived(exchange)
+                                                       : wait_for_input(exchange);
     case FCGI_WAIT_NOT:
         return input_has_arrived(exchange);
     case FCGI_WAIT_FULLY:
@@ -323,8 +337,7 @@ enum hearth_error fcgi_exchange_read(struct fcgi_exchange *exchange, char *to, s
 static bool finish_input(struct fcgi_exchange *exchange)
 {
     FCGX_Stream *in = exchange->request.in;
-    if (!wait_for_input(exchange, INPUT_END_WAIT_MS) || FCGX_GetChar(in) >= 0 ||
-        in->FCGI_errno != 0) {
+    if (!wait_for_input(exchange) || FCGX_GetChar(in) >= 0 || in->FCGI_errno != 0) {
         return false;
     }
     const struct input_buffer *buffer = in->data;
@@ -338,30 +351,21 @@ static enum hearth_error output_error(const FCGX_Stream *out)
     return out->FCGI_errno == EAGAIN ? HEARTH_DEADLINE : HEARTH_CLIENT_GONE;
 }
 
-/* Before the library writes to the socket, which blocks when the peer does not read. `*has_place`
- * is to be given back behind it. */
+/* Before the library writes to the socket, which blocks when the peer does not read. With a place,
+ * to be given back behind it, nobody looks whether it will: that saves a call. */
 static enum hearth_error prepare_to_send(struct fcgi_exchange *exchange, bool *has_place)
 {
-    *has_place = false;
-    if (fcgi_socket_has_room(exchange->request.ipcFd, 0)) {
-        return HEARTH_OK;
-    }
+    const int connection = exchange->request.ipcFd;
     *has_place = exchange->places && fcgi_places_take(exchange->places);
-    if (*has_place || !exchange->places) {
+    if (*has_place || !exchange->places || fcgi_socket_has_room(connection, 0)) {
         return HEARTH_OK;
     }
     const int64_t began_ms = monotonic_ms();
-    const bool room = exchange->patience_ms > 0 &&
-                      fcgi_socket_has_room(exchange->request.ipcFd, exchange->patience_ms);
+    const bool room =
+        exchange->patience_ms > 0 && fcgi_socket_has_room(connection, exchange->patience_ms);
     exchange->patience_ms -= monotonic_ms() - began_ms;
-    return room ? HEARTH_OK : HEARTH_BUSY;
-}
-
-static void end_sending(struct fcgi_exchange *exchange, bool has_place)
-{
-    if (has_place) {
-        fcgi_places_give_back(exchange->places);
-    }
+    *has_place = !room && fcgi_places_take(exchange->places);
+    return room || *has_place ? HEARTH_OK : HEARTH_BUSY;
 }
 
 static enum hearth_error put_piece(struct fcgi_exchange *exchange, const char *data, int length)
@@ -375,7 +379,7 @@ static enum hearth_error put_piece(struct fcgi_exchange *exchange, const char *d
         }
     }
     const bool put = FCGX_PutStr(data, length, out) == length;
-    end_sending(exchange, has_place);
+    fcgi_places_give_back(has_place ? exchange->places : NULL);
     return put ? HEARTH_OK : output_error(out);
 }
 
@@ -399,7 +403,7 @@ enum hearth_error fcgi_exchange_flush(struct fcgi_exchange *exchange)
         return error;
     }
     const bool flushed = FCGX_FFlush(out) == 0 && out->FCGI_errno == 0;
-    end_sending(exchange, has_place);
+    fcgi_places_give_back(has_place ? exchange->places : NULL);
     return flushed ? HEARTH_OK : output_error(out);
 }
 
@@ -414,7 +418,7 @@ enum hearth_error fcgi_exchange_complete(struct fcgi_exchange *exchange)
     }
     /* Closing the error stream first lets all that ends the answer go out in one write. */
     exchange->completed = FCGX_FClose(request->err) == 0 && FCGX_FClose(request->out) == 0;
-    end_sending(exchange, has_place);
+    fcgi_places_give_back(has_place ? exchange->places : NULL);
     return exchange->completed ? HEARTH_OK : output_error(request->out);
 }
 
@@ -427,9 +431,7 @@ void fcgi_exchange_break_off(struct fcgi_exchange *exchange)
 
 bool fcgi_exchange_peer_gone(const struct fcgi_exchange *exchange)
 {
-    struct pollfd connection = {.fd = exchange->request.ipcFd, .events = POLLRDHUP};
-    return poll(&connection, 1, 0) > 0 &&
-           (connection.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
+    return fcgi_socket_peer_gone(exchange->request.ipcFd);
 }
 
 enum fcgi_fate fcgi_exchange_end(struct fcgi_exchange *exchange)
