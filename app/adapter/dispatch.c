@@ -90,6 +90,29 @@ static bool error_is_page(const struct exchange *exchange)
     return !api && request_prefers_html(&exchange->request);
 }
 
+/* What became of the body, when nobody has said more. */
+static void explain_body(const struct exchange *exchange, enum hearth_error error)
+{
+    const struct request *request = &exchange->request;
+    const struct body *body = request->body;
+    unsigned long long read = body->read_bytes;
+    if (body->failed != error || request->error->code == error)
+        return;
+    if (error == HEARTH_BODY_TOO_LARGE)
+        request_fail(request, error, "the body may have at most %llu bytes here",
+                     (unsigned long long)body->max_bytes);
+    else if (error == HEARTH_BAD_LENGTH && body->ended)
+        request_fail(request, error, "the body ended after %llu of the %lld bytes announced", read,
+                     (long long)body->declared_bytes);
+    else if (error == HEARTH_BAD_LENGTH)
+        request_fail(request, error, "the body has more than the %lld bytes announced",
+                     (long long)body->declared_bytes);
+    else if (error == HEARTH_REQUEST_TIMEOUT)
+        request_fail(request, error, "the body stopped coming after %llu bytes", read);
+    else if (error == HEARTH_BUSY)
+        request_fail(request, error, "the body did not come along, and no thread may wait for it");
+}
+
 /* Brings the answer to its end, whatever the handler left, and gives back what the request ended
  * with. */
 static enum hearth_error conclude(struct exchange *exchange, enum hearth_error error)
@@ -98,6 +121,7 @@ static enum hearth_error conclude(struct exchange *exchange, enum hearth_error e
     bool open = response->state == RESPONSE_HEAD || response->state == RESPONSE_BODY;
     if (error == HEARTH_OK)
         return open ? response_finish(response) : response->failed;
+    explain_body(exchange, error);
     if (!open)
         return error;
     if (error == HEARTH_CLIENT_GONE)

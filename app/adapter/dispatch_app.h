@@ -29,6 +29,8 @@ struct app {
     struct request_metrics metrics;
     struct bulkheads bulkheads;
     bool log_requests;
+    _Atomic int64_t busy_line_ns; /* when the log was last told of a request that found no place */
+    _Atomic int64_t busy_untold;  /* how many since */
 };
 
 #endif

@@ -5,18 +5,24 @@
  * `ms` is the whole, from the request's arrival to the end of its answer. Of it, `body_ms` went by
  * waiting for the request's body and reading it, `send_ms` in the adapter's sink, which waits for a
  * client that reads slowly; each is left out when it is next to nothing. The rest is the handler's.
+ *
+ * What found no place (BUSY) comes in floods, and its lines would be another one: there is at most
+ * one a second and worker, with the number of those before it that have none.
  */
 #include "app/adapter/dispatch_exchange.h"
 
 enum {
     LOGGED_PATH_BYTES = 512, /* a path that is longer says no more */
-    MAX_FIELDS = 16,
+    MAX_FIELDS = 18,
     SHORTEST_PHASE_NS = 50000,
 };
+#define BUSY_PAUSE_NS INT64_C(1000000000)
 
 /* A server's own failure, or an answer that the client saw broken, is worth an error. */
 static enum log_level level_of(const struct exchange *exchange, enum hearth_error error, int status)
 {
+    if (error == HEARTH_BUSY)
+        return LOG_LEVEL_WARN; /* as it is meant to be */
     bool broken = exchange->response.state == RESPONSE_ABORTED && error != HEARTH_CLIENT_GONE;
     return status >= 500 || broken ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO;
 }
@@ -61,12 +67,29 @@ static size_t add_reason(const struct exchange *exchange, enum hearth_error erro
     return count;
 }
 
+/* Is it time for another line? Then `*untold` is how many were left out. */
+static bool tell_busy(struct app *app, int64_t *untold)
+{
+    int64_t now_ns = clock_monotonic_ns(app->options.clock);
+    int64_t before_ns = atomic_load(&app->busy_line_ns);
+    if (now_ns - before_ns < BUSY_PAUSE_NS ||
+        !atomic_compare_exchange_strong(&app->busy_line_ns, &before_ns, now_ns)) {
+        atomic_fetch_add(&app->busy_untold, 1);
+        return false;
+    }
+    *untold = atomic_exchange(&app->busy_untold, 0);
+    return true;
+}
+
 void exchange_log(const struct exchange *exchange, enum hearth_error error, int64_t duration_ns)
 {
     const struct request *request = &exchange->request;
     int status = exchange_status(exchange, error);
     enum log_level level = level_of(exchange, error, status);
-    if ((!exchange->app->log_requests && level < LOG_LEVEL_ERROR) || !log_enabled(level))
+    int64_t untold = 0;
+    if ((!exchange->app->log_requests && level < LOG_LEVEL_WARN) || !log_enabled(level))
+        return;
+    if (error == HEARTH_BUSY && !tell_busy(exchange->app, &untold))
         return;
     struct log_field fields[MAX_FIELDS] = {
         LOG_VIEW("request_id", request->request_id),
@@ -85,5 +108,7 @@ void exchange_log(const struct exchange *exchange, enum hearth_error error, int6
     count += add_phase("body_ms", exchange->reading_ns, fields + count);
     count += add_phase("send_ms", exchange->sending_ns, fields + count);
     count += add_reason(exchange, error, fields + count);
+    if (untold > 0)
+        fields[count++] = LOG_INTEGER("busy_untold", untold);
     log_write(level, "request", fields, count);
 }

@@ -112,6 +112,8 @@ static enum hearth_error start(struct app *app, struct error_record *error)
         result = start_services(app, error);
     if (result == HEARTH_OK)
         result = start_modules(app, error);
+    if (result == HEARTH_OK)
+        readiness_add(app->readiness, "auth", auth_is_ready, app->auth);
     if (result == HEARTH_OK && request_metrics_init(&app->metrics, app->options.metrics,
                                                     app->router, app->options.worker) != HEARTH_OK)
         result = no_memory(error);
@@ -129,6 +131,7 @@ enum hearth_error app_start(const struct app_options *options, struct app **app,
         return no_memory(error);
     made->options = *options;
     made->log_requests = config_boolean(options->config, "log.requests");
+    atomic_init(&made->busy_line_ns, INT64_MIN / 2);
     bulkheads_init(&made->bulkheads, options->threads);
     enum hearth_error result = start(made, error);
     if (result == HEARTH_OK)

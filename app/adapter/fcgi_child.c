@@ -44,10 +44,12 @@ bool fcgi_child_is_orphan(pid_t master)
     return getppid() != master;
 }
 
-void fcgi_child_report(int pipe, enum hearth_error code, const char *detail)
+void fcgi_child_report(int pipe, enum hearth_error code, const struct error_record *error)
 {
     struct fcgi_report report = {.code = code};
-    snprintf(report.detail, sizeof report.detail, "%s", detail);
+    if (code != HEARTH_OK) {
+        error_describe(error, code, report.detail, sizeof report.detail);
+    }
     if (write(pipe, &report, sizeof report) != (ssize_t)sizeof report) {
         return; /* the master has gone, and its children go with it */
     }

@@ -19,10 +19,11 @@ enum { FCGI_STACK_BYTES = 4 << 20 };
 enum { FCGI_STACK_BYTES = 512 << 10 };
 #endif
 
+enum { FCGI_REPORT_DETAIL_SIZE = 320 };
 /* One write to a pipe: whole, or not at all. */
 struct fcgi_report {
     enum hearth_error code; /* HEARTH_OK: ready */
-    char detail[240];
+    char detail[FCGI_REPORT_DETAIL_SIZE];
 };
 
 /* Blocks the pool's signals, ignores SIGPIPE. */
@@ -31,7 +32,8 @@ void fcgi_signals_block(void);
 /* First thing in a child. Ends the process when the master has died meanwhile. */
 void fcgi_child_begin(const char *title, pid_t master);
 bool fcgi_child_is_orphan(pid_t master);
-void fcgi_child_report(int pipe, enum hearth_error code, const char *detail);
+/* To the master: ready, or why not (`error` may be empty). */
+void fcgi_child_report(int pipe, enum hearth_error code, const struct error_record *error);
 /* The next signal within the time, or 0. */
 int fcgi_child_wait(int64_t milliseconds);
 /* False when there is none yet, or the pipe is at its end (`*ended`). */

@@ -41,10 +41,10 @@ static bool should_stop(const struct keeper_control *control)
 }
 
 /* Only the first word counts. */
-static void report(struct keeper *keeper, enum hearth_error code, const char *detail)
+static void report(struct keeper *keeper, enum hearth_error code)
 {
     if (!atomic_exchange(&keeper->reported, true)) {
-        fcgi_child_report(keeper->options->report, code, detail);
+        fcgi_child_report(keeper->options->report, code, &keeper->error);
         close(keeper->options->report);
     }
 }
@@ -52,7 +52,7 @@ static void report(struct keeper *keeper, enum hearth_error code, const char *de
 static void ready(const struct keeper_control *control)
 {
     malloc_trim(0);
-    report(of_control(control), HEARTH_OK, "");
+    report(of_control(control), HEARTH_OK);
 }
 
 static void *run_thread(void *context)
@@ -146,12 +146,13 @@ int fcgi_keeper_run(const struct fcgi_keeper_options *options)
                             .control = {.should_stop = should_stop, .ready = ready}};
     fcgi_child_begin("hearth-keeper", options->master);
     const enum hearth_error code = run(&keeper);
-    const char *detail = keeper.error.detail[0] ? keeper.error.detail : error_title(code);
     if (code != HEARTH_OK) {
+        char detail[FCGI_REPORT_DETAIL_SIZE];
+        error_describe(&keeper.error, code, detail, sizeof detail);
         LOG_ERROR("keeper_failed", LOG_TEXT("reason", error_name(code)),
                   LOG_INTEGER("errno", keeper.error.number), LOG_TEXT("detail", detail));
     }
-    report(&keeper, code == HEARTH_OK ? HEARTH_UNAVAILABLE : code, detail);
+    report(&keeper, code == HEARTH_OK ? HEARTH_UNAVAILABLE : code);
     stop_services(&keeper);
     /* Ending without being told to is a failure, whatever the module says of it. */
     return code == HEARTH_OK && atomic_load(&keeper.stop) ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,13 +163,52 @@ static enum hearth_error take_from_systemd(struct fcgi_listener *listener, uint6
 
 /* ---- A Unix socket of our own ---- */
 
+/* Its lock file would fail for the same reason, and seem to be what is wrong. */
+static enum hearth_error check_directory(const struct fcgi_listener *listener,
+                                         struct error_record *error)
+{
+    char directory[sizeof listener->path];
+    snprintf(directory, sizeof directory, "%s", listener->path);
+    char *slash = strrchr(directory, '/');
+    if (!slash || slash == directory) {
+        return HEARTH_OK;
+    }
+    *slash = '\0';
+    struct stat status;
+    if (stat(directory, &status) != 0) {
+        return error_set(error, error_from_errno(errno), "%s: its directory %s: %s", listener->name,
+                         directory, strerror(errno));
+    }
+    return S_ISDIR(status.st_mode)
+               ? HEARTH_OK
+               : error_set(error, HEARTH_BAD_REQUEST, "%s: %s is not a directory", listener->name,
+                           directory);
+}
+
+/* Whose file is in the way? An earlier pool of another user's has left it. */
+static enum hearth_error lock_not_opened(const struct fcgi_listener *listener, const char *path,
+                                         struct error_record *error)
+{
+    const int number = errno;
+    const enum hearth_error code = number == EACCES ? HEARTH_FORBIDDEN : HEARTH_IO;
+    struct stat status;
+    if (lstat(path, &status) != 0) {
+        return error_set(error, code, "%s: its lock file %s cannot be made: %s", listener->name,
+                         path, strerror(number));
+    }
+    const struct passwd *owner = getpwuid(status.st_uid);
+    return error_set(error, code, "%s: its lock file %s, of user %s (%llu), cannot be opened: %s",
+                     listener->name, path, owner ? owner->pw_name : "unknown",
+                     (unsigned long long)status.st_uid, strerror(number));
+}
+
 static enum hearth_error take_lock(struct fcgi_listener *listener, struct error_record *error)
 {
     char path[sizeof listener->path + sizeof ".lock"];
     snprintf(path, sizeof path, "%s.lock", listener->path);
     listener->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (listener->lock < 0) {
-        return failed(error, listener, "its lock file cannot be opened");
+        return lock_not_opened(listener, path, error);
     }
     if (flock(listener->lock, LOCK_EX | LOCK_NB) != 0) {
         return errno == EWOULDBLOCK
@@ -272,7 +312,10 @@ static enum hearth_error open_unix(struct fcgi_listener *listener, const char *p
     }
     snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
     snprintf(listener->path, sizeof listener->path, "%s", path);
-    enum hearth_error code = take_lock(listener, error);
+    enum hearth_error code = check_directory(listener, error);
+    if (code == HEARTH_OK) {
+        code = take_lock(listener, error);
+    }
     if (code == HEARTH_OK) {
         code = remove_leftover(listener, &address, error);
     }

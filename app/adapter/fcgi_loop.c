@@ -7,11 +7,19 @@
  * thread that went to sleep last, whose caches are warm. The listener is registered exclusively: a
  * new connection wakes one worker.
  *
- * Reading a head blocks, which is quick, since the fronts send it in one piece. A peer that sends
- * half of one would hold the thread up to the receive time-out. Therefore the last quarter of the
- * threads, at least the last one, takes a connection only when all of its head has arrived;
- * otherwise it goes to the waiting list. While threads are plenty nobody looks, which saves a call
- * a request. As many threads are kept from waiting for bodies: see fcgi_places.
+ * A thread that waits for its peer serves nobody else. So the threads that do are counted, whatever
+ * it is they wait for, and the last quarter, at least the last one, never does (fcgi_places.h):
+ *
+ *   the rest of a head  Reading one blocks, which is quick, since the fronts send it in one piece.
+ *                       Without a place a connection is only taken when all of its head has
+ *                       arrived; otherwise it goes to the waiting list. While there are places
+ *                       nobody looks, which saves a call a request.
+ *   a body              Without a place it is waited for a moment, then the answer is 503.
+ *   room for an answer  The peer does not read. Without a place it is waited for a moment, then the
+ *                       answer is broken off.
+ *
+ * A head does not get a place either while all but the last quarter of the threads are busy, with
+ * whatever it be.
  */
 #include "app/adapter/fcgi_loop.h"
 
@@ -39,7 +47,7 @@ struct fcgi_loop {
     int epoll;
     struct fcgi_watch listener, stop, timer;
     struct fcgi_waiting waiting;
-    struct fcgi_places places; /* for threads that wait for a body */
+    struct fcgi_places places; /* for threads that wait for their peers */
     int32_t first_scarce;      /* so many threads busy, and the rest is scarce */
     atomic_size_t connections;
     pthread_mutex_t listener_lock; /* guards `accepting` and the listener's place in the epoll */
@@ -150,7 +158,8 @@ static void expire_connection(void *context, struct fcgi_watch *watch)
 static bool threads_are_scarce(void *context)
 {
     struct fcgi_loop *loop = context;
-    return atomic_load(loop->options.in_flight) >= loop->first_scarce;
+    return atomic_load(loop->options.in_flight) >= loop->first_scarce ||
+           fcgi_places_all_taken(&loop->places);
 }
 
 /* ---- Accepting ---- */
@@ -163,7 +172,7 @@ static void add_connection(struct fcgi_loop *loop, int connection)
         return;
     }
     *watch = (struct fcgi_watch){.kind = FCGI_WATCH_CONNECTION, .fd = connection};
-    fcgi_transport_prepare(connection, &loop->options.limits);
+    fcgi_socket_prepare(connection, &loop->options.limits);
     remember(loop, watch);
     if (!arm(loop, watch, EPOLL_CTL_ADD)) {
         close_connection(loop, watch);
@@ -279,9 +288,13 @@ static void become_idle(const struct fcgi_loop *loop)
     metric_change(loop->options.series.threads_busy, -1);
 }
 
-static enum fcgi_fate serve_request(struct loop_thread *thread, int connection)
+static enum fcgi_fate serve_request(struct loop_thread *thread, int connection, bool has_place)
 {
-    if (!fcgi_exchange_begin(thread->exchange, connection)) {
+    const bool begun = fcgi_exchange_begin(thread->exchange, connection);
+    if (has_place) {
+        fcgi_places_give_back(&thread->loop->places);
+    }
+    if (!begun) {
         return FCGI_FATE_GONE;
     }
     const struct fcgi_loop_options *options = &thread->loop->options;
@@ -295,12 +308,13 @@ static void serve(struct loop_thread *thread, struct fcgi_watch *watch)
 {
     struct fcgi_loop *loop = thread->loop;
     const int32_t busy = become_busy(loop);
-    if (busy > loop->first_scarce && !fcgi_waiting_head_arrived(&loop->waiting, watch->fd)) {
+    const bool has_place = busy <= loop->first_scarce && fcgi_places_take(&loop->places);
+    if (!has_place && !fcgi_waiting_head_arrived(&loop->waiting, watch->fd)) {
         become_idle(loop);
         set_aside(loop, watch, FCGI_WAIT_HEAD);
         return;
     }
-    const enum fcgi_fate fate = serve_request(thread, watch->fd);
+    const enum fcgi_fate fate = serve_request(thread, watch->fd, has_place);
     become_idle(loop);
     settle(loop, watch, fate);
 }
@@ -325,7 +339,7 @@ static void serve_connection(struct loop_thread *thread, struct fcgi_watch *watc
 static void serve_accepting(struct loop_thread *thread)
 {
     become_busy(thread->loop);
-    serve_request(thread, -1);
+    serve_request(thread, -1, false);
     become_idle(thread->loop);
 }
 
@@ -400,9 +414,8 @@ struct fcgi_loop *fcgi_loop_new(const struct fcgi_loop_options *options, struct 
     loop->accepting = true;
     pthread_mutex_init(&loop->listener_lock, NULL);
     pthread_mutex_init(&loop->all_lock, NULL);
-    const size_t scarce = options->threads < 8 ? 1 : options->threads / 4;
-    loop->first_scarce = (int32_t)(options->threads - scarce);
-    loop->places.limit = loop->first_scarce > 0 ? loop->first_scarce : 1;
+    loop->first_scarce = (int32_t)(options->threads - fcgi_places_reserve(options->threads));
+    fcgi_places_init(&loop->places, options->threads);
     loop->waiting = (struct fcgi_waiting){
         .peek_bytes = options->max_head_bytes + HEAD_OVERHEAD_BYTES,
         .context = loop,

@@ -3,8 +3,10 @@
  */
 #include "app/adapter/fcgi_main.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "app/adapter/dispatch.h"
 #include "app/adapter/fcgi_pool.h"
@@ -102,12 +104,13 @@ int fcgi_main(int argc, char **argv, const struct module *const *modules)
         return FCGI_EXIT_MISTAKEN;
     }
     if (arguments.check) {
+        printf("hearth-fcgi: %s is in order\n", options.config_path);
         config_free(options.config);
         return FCGI_EXIT_OK;
     }
     if (fcgi_pool_log(options.config, arguments.foreground) != HEARTH_OK) {
-        fprintf(stderr, "hearth-fcgi: log.file: %s cannot be opened\n",
-                config_string(options.config, "log.file"));
+        fprintf(stderr, "hearth-fcgi: log.file: %s cannot be opened: %s\n",
+                config_string(options.config, "log.file"), strerror(errno));
         config_free(options.config);
         return FCGI_EXIT_FAILED;
     }

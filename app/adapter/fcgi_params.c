@@ -10,6 +10,9 @@
  * this machine. The shipped configurations of the fronts take such headers away and say in
  * HEARTH_FORWARDED that there were some.
  *
+ * A NUL byte in a name or value, which HTTP does not allow and fronts refuse, ends it: libfcgi
+ * hands parameters on as strings, so that what stood behind it cannot be seen here, nor refused.
+ *
  * Parameters that decide about trust and are no headers count only when they come once.
  */
 #include "app/adapter/fcgi_params.h"
@@ -57,6 +60,12 @@ struct reader {
     bool has_content_type;
 };
 
+/* Most names differ in their length already. */
+static inline bool is(struct view name, struct view wanted)
+{
+    return name.length == wanted.length && memcmp(name.data, wanted.data, name.length) == 0;
+}
+
 static void add_header(struct reader *reader, struct view name, struct view value)
 {
     struct pairs *headers = &reader->params->input.headers;
@@ -66,7 +75,7 @@ static void add_header(struct reader *reader, struct view name, struct view valu
 static void note_trusted(struct reader *reader, struct view name, struct view value)
 {
     for (size_t i = 0; i < TRUSTED_COUNT; i++) {
-        if (view_equal(name, trusted_names[i])) {
+        if (is(name, trusted_names[i])) {
             reader->trusted[i] = value;
             reader->trusted_seen[i]++;
         }
@@ -90,10 +99,10 @@ static void read_header(struct reader *reader, char *text, size_t length, struct
 {
     lower_header_name(text, length);
     const struct view name = view_from(text, length);
-    if (view_equal(name, VIEW("proxy")) || view_equal(name, VIEW("content-length"))) {
+    if (is(name, VIEW("proxy")) || is(name, VIEW("content-length"))) {
         return;
     }
-    if (view_equal(name, VIEW("content-type"))) {
+    if (is(name, VIEW("content-type"))) {
         reader->http_content_type = value;
         return;
     }
@@ -122,21 +131,21 @@ static void read_parameter(struct reader *reader, char *text)
     }
     const struct view name = view_from(text, (size_t)(equals - text));
     const struct view value = view_of(equals + 1);
-    if (view_starts_with(name, VIEW("HTTP_"))) {
+    if (name.length >= 5 && memcmp(text, "HTTP_", 5) == 0) {
         read_header(reader, text + 5, name.length - 5, value);
-    } else if (view_equal(name, VIEW("CONTENT_LENGTH"))) {
+    } else if (is(name, VIEW("CONTENT_LENGTH"))) {
         read_content_length(reader, value);
-    } else if (view_equal(name, VIEW("CONTENT_TYPE"))) {
+    } else if (is(name, VIEW("CONTENT_TYPE"))) {
         if (value.length > 0) {
             reader->has_content_type = true;
             add_header(reader, VIEW("content-type"), value);
         }
-    } else if (view_equal(name, VIEW("HEARTH_FORWARDED"))) {
+    } else if (is(name, VIEW("HEARTH_FORWARDED"))) {
         reader->params->input.forwarded |= value.length > 0;
     } else {
         note_trusted(reader, name, value);
         for (size_t i = 0; i < KNOWN_COUNT; i++) {
-            if (!reader->known[i].data && view_equal(name, known_names[i])) {
+            if (is(name, known_names[i]) && !reader->known[i].data) {
                 reader->known[i] = value;
             }
         }

@@ -47,6 +47,13 @@ static void say_failure(const char *what, const char *reason)
     fprintf(stderr, "hearth-fcgi: %s: %s\n", what, reason);
 }
 
+static void say_error(const char *what, enum hearth_error code, const struct error_record *error)
+{
+    char reason[FCGI_REPORT_DETAIL_SIZE];
+    error_describe(error, code, reason, sizeof reason);
+    say_failure(what, reason);
+}
+
 /* ---- Keeping up the numbers ---- */
 
 void fcgi_master_use(struct fcgi_master *master, const struct fcgi_settings *settings)
@@ -140,9 +147,10 @@ static void begin_stop(struct fcgi_master *master, int exit_status, int64_t pati
 static void become_ready(struct fcgi_master *master)
 {
     struct error_record error = {.code = HEARTH_OK};
-    if (fcgi_pid_file_write(config_string(master->now.config, "pool.pid_file"), &error) !=
-        HEARTH_OK) {
-        say_failure("pool.pid_file", error.detail);
+    const enum hearth_error code =
+        fcgi_pid_file_write(config_string(master->now.config, "pool.pid_file"), &error);
+    if (code != HEARTH_OK) {
+        say_error("pool.pid_file", code, &error);
         begin_stop(master, FCGI_EXIT_FAILED, FCGI_HURRY_MS);
         return;
     }
@@ -383,13 +391,13 @@ static enum hearth_error start(struct fcgi_master *master)
     }
     enum hearth_error code = fcgi_listener_open(&master->listener, master->now.config, &error);
     if (code != HEARTH_OK) {
-        say_failure("cannot listen", error.detail);
+        say_error("cannot listen", code, &error);
         return code;
     }
     code = fcgi_shared_create(&master->shared, modules, master->now.config,
                               FCGI_GENERATIONS * master->now.workers * master->now.threads, &error);
     if (code != HEARTH_OK) {
-        say_failure("shared memory", error.detail);
+        say_error("shared memory", code, &error);
         return code;
     }
     fcgi_children_init(&master->children, modules, &master->shared);

@@ -25,8 +25,6 @@
 #include <errno.h>
 #include <fcgiapp.h>
 #include <limits.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,10 +35,14 @@
 #include <unistd.h>
 
 #include "app/adapter/fcgi_records.h"
+#include "hearth/clock.h"
 
 /* How long a whole answer waits for the end of its request's input. The fronts send it together
  * with the request or right behind it; Apache in a write of its own. */
-enum { INPUT_END_WAIT_MS = 100 };
+enum { INPUT_END_WAIT_MS = 100, PLACE_CHECK_MS = 5 };
+
+/* What a socket that has room takes at once. */
+enum { SEND_PIECE_BYTES = 8192 };
 
 /* The library's FCGX_Stream_Data, as far as it matters. */
 struct input_buffer {
@@ -60,9 +62,10 @@ struct fcgi_exchange {
     enum fcgi_mode mode;
     struct fcgi_time_limits limits;
     struct fcgi_places *places;
-    bool peer_keeps;  /* the peer asked for the connection to be kept */
-    bool waited;      /* for the end of the input */
-    bool input_ended; /* and nothing behind the end was read */
+    bool peer_keeps;     /* the peer asked for the connection to be kept */
+    bool waited;         /* for the end of the input */
+    int64_t patience_ms; /* left for waiting without a place until the peer reads */
+    bool input_ended;    /* and nothing behind the end was read */
     bool completed;
     bool broken_off;
 };
@@ -89,26 +92,6 @@ enum hearth_error fcgi_transport_init(void)
 void fcgi_transport_distrust(bool distrust)
 {
     distrusted = distrust;
-}
-
-static void set_time_limit(int connection, int option, int64_t milliseconds)
-{
-    const struct timeval limit = {.tv_sec = (time_t)(milliseconds / 1000),
-                                  .tv_usec = (suseconds_t)(milliseconds % 1000 * 1000)};
-    setsockopt(connection, SOL_SOCKET, option, &limit, sizeof limit);
-}
-
-void fcgi_transport_prepare(int connection, const struct fcgi_time_limits *limits)
-{
-    set_time_limit(connection, SO_RCVTIMEO, limits->receive_ms);
-    set_time_limit(connection, SO_SNDTIMEO, limits->send_ms);
-    struct sockaddr_storage address = {.ss_family = AF_UNIX};
-    socklen_t length = sizeof address;
-    if (getsockname(connection, (struct sockaddr *)&address, &length) == 0 &&
-        address.ss_family != AF_UNIX) {
-        const int yes = 1;
-        setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    }
 }
 
 struct fcgi_exchange *fcgi_exchange_new(enum fcgi_mode mode, int listener,
@@ -170,11 +153,12 @@ bool fcgi_exchange_begin(struct fcgi_exchange *exchange, int connection)
         return false;
     }
     if (exchange->mode == FCGI_MODE_ACCEPTING) {
-        fcgi_transport_prepare(request->ipcFd, &exchange->limits);
+        fcgi_socket_prepare(request->ipcFd, &exchange->limits);
     }
     exchange->peer_keeps = request->keepConnection != 0;
     request->keepConnection = exchange->mode == FCGI_MODE_HANDED;
     exchange->waited = false;
+    exchange->patience_ms = FCGI_WITHOUT_PLACE_MS;
     exchange->completed = false;
     exchange->broken_off = false;
     return true;
@@ -194,14 +178,9 @@ int fcgi_exchange_connection(const struct fcgi_exchange *exchange)
 
 static enum hearth_error input_error(const FCGX_Stream *in)
 {
-    switch (in->FCGI_errno) {
-    case 0:
-        return HEARTH_OK;
-    case EAGAIN:
-        return HEARTH_REQUEST_TIMEOUT;
-    default:
-        return HEARTH_CLIENT_GONE;
-    }
+    return in->FCGI_errno == 0        ? HEARTH_OK
+           : in->FCGI_errno == EAGAIN ? HEARTH_REQUEST_TIMEOUT
+                                      : HEARTH_CLIENT_GONE;
 }
 
 /* Do these bytes, the next of the input, let the library's fill return? It wants content of the
@@ -242,21 +221,14 @@ static bool input_has_arrived(const struct fcgi_exchange *exchange)
 
 static int64_t monotonic_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return clock_monotonic_ns(&clock_system) / 1000000;
 }
 
-/* Waits until the input goes on or ends, but not for long, and only once a request. */
-static bool wait_for_input(struct fcgi_exchange *exchange)
+/* Until the input goes on or ends. */
+static bool poll_input(const struct fcgi_exchange *exchange, int64_t limit_ms)
 {
-    if (input_has_arrived(exchange) || exchange->waited) {
-        return input_has_arrived(exchange);
-    }
-    exchange->waited = true;
-    FCGX_FFlush(exchange->request.out); /* the front can have the answer meanwhile */
-    const int64_t end_ms = monotonic_ms() + INPUT_END_WAIT_MS;
-    for (int64_t left_ms = INPUT_END_WAIT_MS; left_ms > 0; left_ms = end_ms - monotonic_ms()) {
+    const int64_t end_ms = monotonic_ms() + limit_ms;
+    for (int64_t left_ms = limit_ms; left_ms > 0; left_ms = end_ms - monotonic_ms()) {
         struct pollfd readable = {.fd = exchange->request.ipcFd, .events = POLLIN};
         const bool some = poll(&readable, 1, (int)left_ms) > 0;
         if (input_has_arrived(exchange)) {
@@ -270,25 +242,34 @@ static bool wait_for_input(struct fcgi_exchange *exchange)
     return false;
 }
 
-static bool take_place(struct fcgi_places *places)
+/* Not for long, and only once a request. */
+static bool wait_for_input(struct fcgi_exchange *exchange)
 {
-    if (!places || atomic_fetch_add(&places->taken, 1) < places->limit) {
-        return true;
+    if (input_has_arrived(exchange) || exchange->waited) {
+        return input_has_arrived(exchange);
     }
-    atomic_fetch_sub(&places->taken, 1);
+    exchange->waited = true;
+    /* The front can have the answer meanwhile. */
+    return fcgi_exchange_flush(exchange) == HEARTH_OK && poll_input(exchange, INPUT_END_WAIT_MS);
+}
+
+/* Until the input goes on, there is a place, or patience is at its end: places are also held for a
+ * moment by those who only might have had to wait. */
+static bool wait_for_place(struct fcgi_exchange *exchange, bool *has_place)
+{
+    while (exchange->patience_ms > 0) {
+        const int64_t began_ms = monotonic_ms();
+        if (poll_input(exchange, PLACE_CHECK_MS)) {
+            return true;
+        }
+        exchange->patience_ms -= monotonic_ms() - began_ms;
+        *has_place = fcgi_places_take(exchange->places);
+        if (*has_place) {
+            return true;
+        }
+    }
+    exchange->waited = true; /* long enough */
     return false;
-}
-
-static void give_place_back(struct fcgi_places *places)
-{
-    if (places) {
-        atomic_fetch_sub(&places->taken, 1);
-    }
-}
-
-static bool places_are_taken(const struct fcgi_places *places)
-{
-    return places && atomic_load(&places->taken) >= places->limit;
 }
 
 /* The next byte, which may take the receive time-out; below zero, the end or `*error`. */
@@ -297,16 +278,14 @@ static int wait_for_byte(struct fcgi_exchange *exchange, enum fcgi_wait wait,
 {
     FCGX_Stream *in = exchange->request.in;
     const bool waits = wait == FCGI_WAIT_FULLY && exchange->mode == FCGI_MODE_HANDED &&
-                       !input_has_arrived(exchange);
-    const bool has_place = waits && take_place(exchange->places);
-    if (waits && !has_place && !wait_for_input(exchange)) {
+                       exchange->places && !input_has_arrived(exchange);
+    bool has_place = waits && fcgi_places_take(exchange->places);
+    if (waits && !has_place && !wait_for_place(exchange, &has_place)) {
         *error = HEARTH_BUSY;
         return -1;
     }
     const int byte = FCGX_GetChar(in);
-    if (has_place) {
-        give_place_back(exchange->places);
-    }
+    fcgi_places_give_back(has_place ? exchange->places : NULL);
     *error = byte < 0 ? input_error(in) : HEARTH_OK;
     return byte;
 }
@@ -319,8 +298,8 @@ static bool may_read(struct fcgi_exchange *exchange, enum fcgi_wait wait)
     }
     switch (wait) {
     case FCGI_WAIT_BRIEFLY:
-        return places_are_taken(exchange->places) ? input_has_arrived(exchange)
-                                                  : wait_for_input(exchange);
+        return fcgi_places_all_taken(exchange->places) ? input_has_arrived(exchange)
+                                                       : wait_for_input(exchange);
     case FCGI_WAIT_NOT:
         return input_has_arrived(exchange);
     case FCGI_WAIT_FULLY:
@@ -372,35 +351,75 @@ static enum hearth_error output_error(const FCGX_Stream *out)
     return out->FCGI_errno == EAGAIN ? HEARTH_DEADLINE : HEARTH_CLIENT_GONE;
 }
 
-enum hearth_error fcgi_exchange_write(struct fcgi_exchange *exchange, struct view bytes)
+/* Before the library writes to the socket, which blocks when the peer does not read. With a place,
+ * to be given back behind it, nobody looks whether it will: that saves a call. */
+static enum hearth_error prepare_to_send(struct fcgi_exchange *exchange, bool *has_place)
+{
+    const int connection = exchange->request.ipcFd;
+    *has_place = exchange->places && fcgi_places_take(exchange->places);
+    if (*has_place || !exchange->places || fcgi_socket_has_room(connection, 0)) {
+        return HEARTH_OK;
+    }
+    const int64_t began_ms = monotonic_ms();
+    const bool room =
+        exchange->patience_ms > 0 && fcgi_socket_has_room(connection, exchange->patience_ms);
+    exchange->patience_ms -= monotonic_ms() - began_ms;
+    *has_place = !room && fcgi_places_take(exchange->places);
+    return room || *has_place ? HEARTH_OK : HEARTH_BUSY;
+}
+
+static enum hearth_error put_piece(struct fcgi_exchange *exchange, const char *data, int length)
 {
     FCGX_Stream *out = exchange->request.out;
-    while (bytes.length > 0) {
-        const int piece = bytes.length > INT_MAX ? INT_MAX : (int)bytes.length;
-        if (FCGX_PutStr(bytes.data, piece, out) != piece) {
-            return output_error(out);
+    bool has_place = false;
+    if (length > out->stop - out->wrNext) { /* more than the library buffers */
+        const enum hearth_error error = prepare_to_send(exchange, &has_place);
+        if (error != HEARTH_OK) {
+            return error;
         }
-        bytes = view_skip(bytes, (size_t)piece);
     }
-    return HEARTH_OK;
+    const bool put = FCGX_PutStr(data, length, out) == length;
+    fcgi_places_give_back(has_place ? exchange->places : NULL);
+    return put ? HEARTH_OK : output_error(out);
+}
+
+enum hearth_error fcgi_exchange_write(struct fcgi_exchange *exchange, struct view bytes)
+{
+    enum hearth_error error = HEARTH_OK;
+    while (bytes.length > 0 && error == HEARTH_OK) {
+        const int length = bytes.length > SEND_PIECE_BYTES ? SEND_PIECE_BYTES : (int)bytes.length;
+        error = put_piece(exchange, bytes.data, length);
+        bytes = view_skip(bytes, (size_t)length);
+    }
+    return error;
 }
 
 enum hearth_error fcgi_exchange_flush(struct fcgi_exchange *exchange)
 {
     FCGX_Stream *out = exchange->request.out;
-    return FCGX_FFlush(out) == 0 && out->FCGI_errno == 0 ? HEARTH_OK : output_error(out);
+    bool has_place;
+    const enum hearth_error error = prepare_to_send(exchange, &has_place);
+    if (error != HEARTH_OK) {
+        return error;
+    }
+    const bool flushed = FCGX_FFlush(out) == 0 && out->FCGI_errno == 0;
+    fcgi_places_give_back(has_place ? exchange->places : NULL);
+    return flushed ? HEARTH_OK : output_error(out);
 }
 
 enum hearth_error fcgi_exchange_complete(struct fcgi_exchange *exchange)
 {
     FCGX_Request *request = &exchange->request;
+    bool has_place;
     exchange->input_ended = exchange->mode == FCGI_MODE_HANDED && finish_input(exchange);
-    /* Closing the error stream first lets all that ends the answer go out in one write. */
-    if (FCGX_FClose(request->err) != 0 || FCGX_FClose(request->out) != 0) {
-        return output_error(request->out);
+    const enum hearth_error error = prepare_to_send(exchange, &has_place);
+    if (error != HEARTH_OK) {
+        return error;
     }
-    exchange->completed = true;
-    return HEARTH_OK;
+    /* Closing the error stream first lets all that ends the answer go out in one write. */
+    exchange->completed = FCGX_FClose(request->err) == 0 && FCGX_FClose(request->out) == 0;
+    fcgi_places_give_back(has_place ? exchange->places : NULL);
+    return exchange->completed ? HEARTH_OK : output_error(request->out);
 }
 
 /* What the request is made of lives until the end. */
@@ -412,9 +431,7 @@ void fcgi_exchange_break_off(struct fcgi_exchange *exchange)
 
 bool fcgi_exchange_peer_gone(const struct fcgi_exchange *exchange)
 {
-    struct pollfd connection = {.fd = exchange->request.ipcFd, .events = POLLRDHUP};
-    return poll(&connection, 1, 0) > 0 &&
-           (connection.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
+    return fcgi_socket_peer_gone(exchange->request.ipcFd);
 }
 
 enum fcgi_fate fcgi_exchange_end(struct fcgi_exchange *exchange)
@@ -557,8 +574,8 @@ static const char *check_over_pair(check_fn *check, bool answered)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
         return "a socket pair cannot be made";
     }
-    fcgi_transport_prepare(pair[0], &limits);
-    fcgi_transport_prepare(pair[1], &limits);
+    fcgi_socket_prepare(pair[0], &limits);
+    fcgi_socket_prepare(pair[1], &limits);
     struct fcgi_exchange *exchange = fcgi_exchange_new(FCGI_MODE_HANDED, -1, &limits);
     const char *why = exchange ? check(exchange, pair) : "memory ran out";
     if (!why && answered) {

@@ -10,7 +10,7 @@
  *         fate = fcgi_exchange_end(exchange);
  *     }
  *
- * Connections are blocking sockets that carry receive and send time-outs (fcgi_transport_prepare).
+ * Connections are blocking sockets that carry receive and send time-outs (fcgi_socket_prepare).
  * An exchange may be used by one thread at a time.
  *
  * FastCGI Specification 1.0, Open Market 1996.
@@ -18,19 +18,14 @@
 #ifndef HEARTH_FCGI_TRANSPORT_H
 #define HEARTH_FCGI_TRANSPORT_H
 
-#include <stdatomic.h>
-
+#include "app/adapter/fcgi_places.h"
+#include "app/adapter/fcgi_socket.h"
 #include "hearth/base.h"
 
 /* How a worker comes by its connections. */
 enum fcgi_mode {
     FCGI_MODE_HANDED,   /* the worker accepts and watches them, and hands over a readable one */
     FCGI_MODE_ACCEPTING /* the library accepts; a connection serves one request */
-};
-
-struct fcgi_time_limits {
-    int64_t receive_ms; /* for the next bytes of a request */
-    int64_t send_ms;    /* for the peer to take the next bytes of an answer */
 };
 
 /* Once a process, before threads; children inherit it. The signal handlers that the library
@@ -42,8 +37,6 @@ HEARTH_MUST_CHECK enum hearth_error fcgi_transport_init(void);
 bool fcgi_transport_check(char *why, size_t why_size);
 /* For tests: from now on the check finds that handed connections are not taken. */
 void fcgi_transport_distrust(bool distrust);
-/* Sets the time-outs on a connection, and TCP_NODELAY where it applies. */
-void fcgi_transport_prepare(int connection, const struct fcgi_time_limits *limits);
 
 struct fcgi_exchange;
 
@@ -64,13 +57,8 @@ HEARTH_MUST_CHECK bool fcgi_exchange_begin(struct fcgi_exchange *exchange, int c
 char **fcgi_exchange_parameters(struct fcgi_exchange *exchange);
 int fcgi_exchange_connection(const struct fcgi_exchange *exchange);
 
-/* How many threads may wait for bodies at once, so that peers who withhold theirs cannot have all
- * of them. Shared by the exchanges of a process; must outlive them. */
-struct fcgi_places {
-    atomic_int taken;
-    int limit;
-};
-/* Without it there is no limit. */
+/* Whose count waiting threads belong to; must outlive the exchange. Without it there is no limit.
+ */
 void fcgi_exchange_share(struct fcgi_exchange *exchange, struct fcgi_places *places);
 
 /* How long a read waits for bytes that have not arrived. */
@@ -87,8 +75,8 @@ HEARTH_MUST_CHECK enum hearth_error fcgi_exchange_read(struct fcgi_exchange *exc
                                                        size_t capacity, enum fcgi_wait wait,
                                                        size_t *length);
 
-/* Errors of the next three: CLIENT_GONE, DEADLINE (the peer takes nothing for the send time-out).
- */
+/* Errors of the next three: CLIENT_GONE, DEADLINE (the peer takes nothing for the send time-out),
+ * BUSY (it takes nothing, and there was no place to wait). */
 HEARTH_MUST_CHECK enum hearth_error fcgi_exchange_write(struct fcgi_exchange *exchange,
                                                         struct view bytes);
 HEARTH_MUST_CHECK enum hearth_error fcgi_exchange_flush(struct fcgi_exchange *exchange);

@@ -223,7 +223,7 @@ int fcgi_worker_run(const struct fcgi_worker_options *options)
     if (code == HEARTH_OK) {
         code = start_loop(&worker, &error);
     }
-    fcgi_child_report(options->report, code, error.detail[0] ? error.detail : error_title(code));
+    fcgi_child_report(options->report, code, &error);
     close(options->report);
     if (code != HEARTH_OK) {
         stop(&worker);

@@ -6,7 +6,11 @@
 #include "app/cli/cli.h"
 #include "app/core/config_manual.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 enum { OUTPUT_MAXIMUM = 16 << 20, TABLES_MAXIMUM = 64 };
 
@@ -69,6 +73,26 @@ static int print_json(const char *path, const struct config_problems *problems)
     return result;
 }
 
+/* A file can be right and the pool not start. Tells of whoever runs this, so that it is true for
+ * everybody. */
+static void warn_of_state(const struct config *config)
+{
+    char nearest[PATH_MAX];
+    const char *state = config_string(config, "state.directory");
+    int length = snprintf(nearest, sizeof nearest, "%s", state);
+    if (length < 0 || (size_t)length >= sizeof nearest)
+        return;
+    while (access(nearest, F_OK) != 0 && errno == ENOENT) { /* what is missing can be made */
+        char *slash = strrchr(nearest, '/');
+        if (!slash || slash == nearest)
+            return;
+        *slash = '\0';
+    }
+    if (access(nearest, W_OK | X_OK) != 0)
+        fprintf(stderr, "hearth: warning: state.directory: user %llu cannot write to %s: %s\n",
+                (unsigned long long)geteuid(), nearest, strerror(errno));
+}
+
 static int report(const struct check_options *options, const char *path,
                   const struct config *config, const struct config_problems *problems)
 {
@@ -81,6 +105,8 @@ static int report(const struct check_options *options, const char *path,
         result = print_effective(config);
     else
         printf("%s: good\n", path);
+    if (problems->count == 0)
+        warn_of_state(config);
     if (result != CLI_OK)
         return result;
     return problems->count > 0 ? CLI_MISTAKEN : CLI_OK;

@@ -5,7 +5,8 @@
 #include "app/cli/cli.h"
 
 #include <stdio.h>
-#include <string.h>
+
+enum { CLI_WHY_SIZE = 512 };
 
 int cli_mistaken(const struct command *command, const char *format, ...)
 {
@@ -20,11 +21,9 @@ int cli_mistaken(const struct command *command, const char *format, ...)
 
 int cli_failed(const char *what, enum hearth_error code, const struct error_record *error)
 {
-    const char *detail = error && error->detail[0] ? error->detail : error_title(code);
-    fprintf(stderr, "hearth: %s: %s", what, detail);
-    if (error && error->number != 0)
-        fprintf(stderr, ": %s", strerror(error->number));
-    fputc('\n', stderr);
+    char why[CLI_WHY_SIZE];
+    error_describe(error, code, why, sizeof why);
+    fprintf(stderr, "hearth: %s: %s\n", what, why);
     return code == HEARTH_BAD_REQUEST ? CLI_MISTAKEN : CLI_FAILED;
 }
 

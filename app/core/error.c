@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "hearth/base.h"
 
@@ -100,4 +101,13 @@ enum hearth_error error_set_internal(struct error_record *record, enum hearth_er
         va_end(arguments);
     }
     return code;
+}
+
+void error_describe(const struct error_record *record, enum hearth_error code, char *text,
+                    size_t text_size)
+{
+    const char *detail = record && record->detail[0] ? record->detail : error_title(code);
+    const char *reason = record && record->number != 0 ? strerror(record->number) : "";
+    const bool said = strstr(detail, reason) != NULL;
+    snprintf(text, text_size, "%s%s%s", detail, said ? "" : ": ", said ? "" : reason);
 }

@@ -67,7 +67,9 @@ enum hearth_error log_configure(const struct log_options *options)
             return HEARTH_NO_MEMORY;
         descriptor = open_file(file);
         if (descriptor < 0) {
+            const int number = errno; /* for the caller to tell */
             free(file);
+            errno = number;
             return HEARTH_IO;
         }
     }

@@ -41,6 +41,7 @@
 #include "hearth/telemetry.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 struct auth {
@@ -48,10 +49,11 @@ struct auth {
     const struct clock *clock;
     int64_t interval_ns;
 
-    pthread_mutex_t lock;       /* guards the four below, and every state's `references` */
+    pthread_mutex_t lock;       /* guards the five below, and every state's `references` */
     struct auth_state *current; /* NULL until a state could be read */
     int64_t next_look_ns;
-    bool looking; /* one thread is in look() */
+    bool looking;             /* one thread is in look() */
+    struct error_record last; /* what the last look met with */
 
     /* Only the thread that is looking touches these. */
     char tag[OBJECT_ETAG_SIZE];   /* of the object last read, good or bad; "" = there was none */
@@ -129,8 +131,8 @@ static enum hearth_error read_object(struct auth *auth, struct error_record *err
     buffer_init(&text, LIMIT_AUTH_FILE);
     enum hearth_error outcome = object_get_all(auth->objects, AUTH_STATE_KEY, &text, &info, error);
     if (outcome == HEARTH_BODY_TOO_LARGE)
-        outcome =
-            error_set_internal(error, HEARTH_CORRUPT, 0, "larger than %u bytes", LIMIT_AUTH_FILE);
+        outcome = error_set_internal(error, HEARTH_CORRUPT, 0,
+                                     AUTH_STATE_KEY " is larger than %u bytes", LIMIT_AUTH_FILE);
     else if (outcome == HEARTH_OK)
         outcome = auth_state_parse(buffer_view(&text), &state, error);
     buffer_clean(&text);
@@ -143,6 +145,14 @@ static enum hearth_error read_object(struct auth *auth, struct error_record *err
         log_loaded(state);
     }
     return outcome;
+}
+
+static void remember(struct auth *auth, enum hearth_error outcome, const struct error_record *error)
+{
+    pthread_mutex_lock(&auth->lock);
+    auth->last = *error;
+    auth->last.code = outcome;
+    pthread_mutex_unlock(&auth->lock);
 }
 
 /* Called by one thread at a time, without the lock. */
@@ -162,6 +172,7 @@ static void look(struct auth *auth)
     if (outcome != HEARTH_OK)
         log_failure(auth, outcome, &error);
     auth->last_error = outcome;
+    remember(auth, outcome, &error);
 }
 
 /* Looks when the interval has passed and nobody else does. */
@@ -210,6 +221,31 @@ void auth_free(struct auth *auth)
     auth_state_free(auth->current);
     pthread_mutex_destroy(&auth->lock);
     memory_free(auth);
+}
+
+/* ---- Readiness ---- */
+
+/* Whoever asks /readyz may read this: no path of ours stands in it. */
+static void say_why(const struct error_record *last, char *why, size_t why_size)
+{
+    if (last->code == HEARTH_CORRUPT)
+        snprintf(why, why_size, "no token can be checked: %s", last->detail);
+    else
+        snprintf(why, why_size, "no token can be checked: %s cannot be read%s%s", AUTH_STATE_KEY,
+                 last->number ? ": " : "", last->number ? strerror(last->number) : "");
+}
+
+bool auth_is_ready(void *auth_as_context, char *why, size_t why_size)
+{
+    struct auth *auth = auth_as_context;
+    look_when_due(auth); /* it may be mended, and nobody else be asking */
+    pthread_mutex_lock(&auth->lock);
+    bool ready = auth->current != NULL;
+    struct error_record last = auth->last;
+    pthread_mutex_unlock(&auth->lock);
+    if (!ready)
+        say_why(&last, why, why_size);
+    return ready;
 }
 
 /* ---- Checking ---- */

@@ -24,8 +24,8 @@ enum hearth_error auth_json_parse(struct view text, struct json_object **root,
 {
     *root = NULL;
     if (text.length > LIMIT_AUTH_FILE)
-        return error_set_internal(error, HEARTH_CORRUPT, 0, "larger than %u bytes",
-                                  LIMIT_AUTH_FILE);
+        return error_set_internal(error, HEARTH_CORRUPT, 0,
+                                  AUTH_STATE_KEY " is larger than %u bytes", LIMIT_AUTH_FILE);
     struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
     if (!tokener)
         return error_set(error, HEARTH_NO_MEMORY, "no memory to read the tokens");
@@ -38,7 +38,12 @@ enum hearth_error auth_json_parse(struct view text, struct json_object **root,
         return HEARTH_OK;
     }
     json_object_put(parsed);
-    return error_set_internal(error, HEARTH_CORRUPT, 0, "not a JSON object: %s",
+    if (outcome == json_tokener_success)
+        return error_set_internal(error, HEARTH_CORRUPT, 0, AUTH_STATE_KEY " is not a JSON object");
+    if (outcome == json_tokener_continue) /* it wants more */
+        return error_set_internal(error, HEARTH_CORRUPT, 0,
+                                  AUTH_STATE_KEY " is empty or cut off: its JSON does not end");
+    return error_set_internal(error, HEARTH_CORRUPT, 0, AUTH_STATE_KEY " is not JSON: %s",
                               json_tokener_error_desc(outcome));
 }
 
@@ -166,9 +171,10 @@ static enum hearth_error check_version(struct json_object *root, struct error_re
     struct json_object *version = NULL;
     if (!json_object_object_get_ex(root, "version", &version) ||
         !json_object_is_type(version, json_type_int))
-        return error_set_internal(error, HEARTH_CORRUPT, 0, "no version");
+        return error_set_internal(error, HEARTH_CORRUPT, 0, AUTH_STATE_KEY ": no version");
     if (json_object_get_int64(version) != AUTH_STATE_VERSION)
-        return error_set_internal(error, HEARTH_CORRUPT, 0, "version %lld, this program knows %d",
+        return error_set_internal(error, HEARTH_CORRUPT, 0,
+                                  AUTH_STATE_KEY ": version %lld, this program knows %d",
                                   (long long)json_object_get_int64(version), AUTH_STATE_VERSION);
     return HEARTH_OK;
 }
@@ -183,7 +189,8 @@ enum hearth_error auth_state_read(struct json_object *root, struct auth_state **
         return outcome;
     bool some = json_object_object_get_ex(root, "tokens", &tokens);
     if (some && !json_object_is_type(tokens, json_type_array))
-        return error_set_internal(error, HEARTH_CORRUPT, 0, "tokens is not an array");
+        return error_set_internal(error, HEARTH_CORRUPT, 0,
+                                  AUTH_STATE_KEY ": tokens is not an array");
     size_t count = some ? json_object_array_length(tokens) : 0;
     struct auth_state *made = make_state(count);
     if (!made)
@@ -193,8 +200,8 @@ enum hearth_error auth_state_read(struct json_object *root, struct auth_state **
             read_token(json_object_array_get_idx(tokens, made->count), &made->tokens[made->count]);
         if (!bad)
             continue;
-        outcome =
-            error_set_internal(error, HEARTH_CORRUPT, 0, "token %zu: bad %s", made->count + 1, bad);
+        outcome = error_set_internal(error, HEARTH_CORRUPT, 0, AUTH_STATE_KEY ": token %zu: bad %s",
+                                     made->count + 1, bad);
         auth_state_free(made);
         return outcome;
     }

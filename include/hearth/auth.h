@@ -47,6 +47,9 @@ struct auth;
 struct auth *auth_new(struct object_store *objects, const struct clock *clock,
                       int64_t reload_interval_ms);
 void auth_free(struct auth *auth);
+/* For readiness_add: false while no state could be read yet, so that no token can be checked. Looks
+ * again when the interval has passed. */
+bool auth_is_ready(void *auth, char *why, size_t why_size);
 
 /* Whose token is it? `Authorization: Bearer T`, `Token T`, `Basic` (the password is the token), or
  * the bare token; query parameters are not looked at here. Errors: UNAUTHORIZED (none, unknown, or

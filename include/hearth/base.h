@@ -94,6 +94,11 @@ enum hearth_error error_set(struct error_record *record, enum hearth_error code,
 enum hearth_error error_set_internal(struct error_record *record, enum hearth_error code,
                                      int number, const char *format, ...) HEARTH_PRINTF(4, 5);
 
+/* What an operator reads: the detail (without one the error's title), and the system's reason when
+ * there is a number and the detail does not say it already. */
+void error_describe(const struct error_record *record, enum hearth_error code, char *text,
+                    size_t text_size);
+
 /* ---- Views: text that somebody else owns ----------------------------------------------------
  *
  * By value, not NUL-terminated, may hold any bytes. A view lives as long as what it points into.

@@ -30,7 +30,8 @@ struct response_head {
  * write any number of times, then finish or abort once. Abort may come at any time and is the last.
  */
 struct response_sink {
-    /* Errors of each: HEARTH_CLIENT_GONE, HEARTH_IO, HEARTH_DEADLINE. */
+    /* Errors of each: HEARTH_CLIENT_GONE, HEARTH_IO, HEARTH_DEADLINE, HEARTH_BUSY (the client does
+     * not read, and no thread is to spare for it). */
     enum hearth_error (*head)(struct response_sink *sink, const struct response_head *head);
     /* All of `bytes` or an error; the bytes are the caller's and may change after the call. */
     enum hearth_error (*write)(struct response_sink *sink, struct view bytes);

@@ -48,8 +48,8 @@ struct log_options {
 };
 
 /* The process has one log. Before the first call: level INFO, JSON, standard error. Call it before
- * threads start. Errors, after which the log is as it was: HEARTH_IO (the file cannot be opened),
- * HEARTH_NO_MEMORY. */
+ * threads start. Errors, after which the log is as it was: HEARTH_IO (the file cannot be opened;
+ * errno says why), HEARTH_NO_MEMORY. */
 HEARTH_MUST_CHECK enum hearth_error log_configure(const struct log_options *options);
 /* Opens the file again (after a rotation). On failure the old file stays and an error is logged.
  * Any thread. */

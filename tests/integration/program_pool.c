@@ -10,6 +10,7 @@
  *   /slow?ms=N       answers after N ms
  *   /bulkhead?ms=N   the same, in the bulkhead of slow routes
  *   /big?bytes=N     N bytes, byte i is 48 + i mod 61; &length=1 says the length ahead
+ *   /bulk?bytes=N    the same, in the bulkhead of long answers
  *   /abort?after=N   N such bytes, then the handler fails (&flush=1: they are pushed out first)
  *   /control         every header with which an answer can command a front
  *   /location?to=X   a redirect (&status=N, 302 by default)
@@ -512,6 +513,7 @@ static const struct route routes[] = {
     {"GET", "/slow", handle_slow, ROUTE_API, BULKHEAD_NONE},
     {"GET", "/bulkhead", handle_slow, ROUTE_API, BULKHEAD_SLOW},
     {"GET", "/big", handle_big, ROUTE_API, BULKHEAD_NONE},
+    {"GET", "/bulk", handle_big, ROUTE_API, BULKHEAD_BULK},
     {"GET", "/abort", handle_abort, ROUTE_API, BULKHEAD_NONE},
     {"GET", "/control", handle_control, ROUTE_API, BULKHEAD_NONE},
     {"GET", "/location", handle_location, ROUTE_API, BULKHEAD_NONE},

@@ -98,5 +98,27 @@ def silent_readers_behind_a_front_do_so_too():
     silent_readers_take_half(filled_station(), silent_reader_http)
 
 
+@test
+def silent_readers_and_withheld_bodies_share_one_limit():
+    station = filled_station()
+    for target in (TARGETS[0], "/data?from=0"):
+        held = [silent_reader_raw(station, target) for _ in range(READERS)]
+        eventually(lambda h=held: len(ready(h)) >= THREADS, what="answers have begun")
+        for _ in range(3 * THREADS):
+            writer = station.pool.connect()
+            held.append(writer.socket)
+            writer.send(fcgi.begin(1, True),
+                        fcgi.params(1, fcgi.cgi("PUT", "/data", [("Authorization", station.token)],
+                                                length=100)),
+                        fcgi.params(1, None), fcgi.stdin(1, b"["))
+        time.sleep(0.3)
+        for _ in range(6):
+            equal(prompt(station, "GET", "/healthz").status, 200, target)
+        answer = prompt(station, "PUT", "/data", READING, {"Authorization": station.token})
+        equal(answer.status, 200, answer)
+        for one in held:
+            one.close()
+
+
 if __name__ == "__main__":
     main()

@@ -102,6 +102,24 @@ def check_gives_the_same_as_json():
 
 
 @test
+def check_warns_of_a_state_that_whoever_runs_it_cannot_write():
+    if os.geteuid() != 0:
+        skip("only root can be another user")
+    place, path = configuration()
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+    for _ in range(2):  # it could not make it; it cannot write into it
+        done = hearth("check", path, **nobody)
+        equal((done.returncode, done.stdout), (0, f"{path}: good\n"))
+        found = f"{place}/state" if os.path.exists(f"{place}/state") else place
+        equal(done.stderr, "hearth: warning: state.directory: user 65534 cannot write to "
+                           f"{found}: Permission denied\n")
+        equal(hearth("check", path).stderr, "")
+        os.makedirs(f"{place}/state", exist_ok=True)
+    os.chown(f"{place}/state", 65534, 65534)
+    equal(hearth("check", path, **nobody).stderr, "")
+
+
+@test
 def check_refuses_files_that_cannot_be_read():
     place, path = configuration()
     bad(hearth("check", place + "/absent"), 2, f"{place}/absent: cannot be opened: No such file")
@@ -408,7 +426,7 @@ def a_damaged_state_is_told_and_left_alone():
     state = os.path.join(place, "state", "objects", "state", "auth.json")
     write(state, '{"version": 1, "tokens": [')
     for arguments in [["list"], ["revoke", "a"], ["new", "--name", "b", "--scope", "data:read"]]:
-        bad(hearth("--config", path, "token", *arguments), 1, "not a JSON object")
+        bad(hearth("--config", path, "token", *arguments), 1, "state/auth.json is empty or cut off")
     with open(state) as file:
         equal(file.read(), '{"version": 1, "tokens": [')
 

@@ -403,6 +403,28 @@ def quickstart_stop_ends_what_it_started_and_nothing_else():
     tap.equal(quick.run("--stop")[0], 0, "--stop")
     tap.equal(bystander.poll(), None, "a process of the same number that is not ours")
     tap.equal(quick.run("--stop")[0], 0, "--stop with nothing running")
+    left = {"port", "owner", "hearth.sock", "hearth.sock.lock", "hearth.pid", "web.pid"}
+    tap.equal(left & set(os.listdir(quick.directory)), set(), "left behind")
+
+
+@tap.test
+def quickstart_stop_makes_and_takes_away_nothing_where_it_never_ran():
+    place = tap.directory()
+    for directory in (f"{place}/typo/deeper", place):
+        write(f"{place}/port", "mine")
+        code, output = run([QUICKSTART, "--stop", "--dir", directory])
+        tap.equal(code, 0, output)
+        assert output.startswith("quickstart: nothing to stop:") and directory in output, output
+        tap.equal(os.listdir(place), ["port"])
+
+
+@tap.test
+def quickstart_says_which_directory_it_cannot_make():
+    place = tap.directory()
+    write(f"{place}/file", "")
+    code, output = run([QUICKSTART, "--detach", "--dir", f"{place}/file/deeper"])
+    tap.equal((code, output), (1, f"quickstart: the directory {place}/file/deeper cannot be made "
+                                  "(Not a directory), please choose another with --dir\n"))
 
 
 @tap.test

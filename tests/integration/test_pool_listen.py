@@ -213,7 +213,37 @@ def what_is_no_socket_is_left_alone():
 @test
 def a_directory_that_does_not_exist():
     p = Pool(TEST_PROGRAM, {"pool.listen": "unix:/nowhere/at/all.sock"})
-    assert "/nowhere/at/all.sock" in refused(p)
+    said = refused(p)
+    assert "its directory /nowhere/at: No such file" in said, said
+    assert "lock" not in said, said
+    with open(os.path.join(p.dir, "file"), "w"):
+        pass
+    p = Pool(TEST_PROGRAM, {"pool.listen": f"unix:{p.dir}/file/hearth.sock"})
+    assert f"{os.path.dirname(p.config['pool.listen'][5:])} is not a directory" in refused(p)
+
+
+@test
+def a_lock_file_of_another_user_is_named_with_its_owner():
+    if os.geteuid() != 0:
+        skip("only root can leave a file that is closed to this user")
+    p = Pool(TEST_PROGRAM, {"log.file": None})
+    lock = p.socket + ".lock"
+    with open(lock, "w"):
+        pass
+    os.chmod(lock, 0o600)
+    done = subprocess.run([p.program, "--config", p.config_file], user=65534, group=65534,
+                          extra_groups=[], capture_output=True, text=True, timeout=20)
+    equal(done.returncode, 1, done.stderr)
+    assert f"its lock file {lock}, of user root (0), cannot be opened: Permission denied" \
+        in done.stderr, done.stderr
+
+
+@test
+def what_keeps_the_keeper_from_starting_is_said_with_the_systems_reason_once():
+    p = Pool(config={"pool.workers": 1})
+    p.configure({"state.directory": os.path.join(p.config_file, "state")})
+    said = refused(p)
+    assert said.count("Not a directory") == 1, said
 
 
 @test
@@ -251,7 +281,8 @@ def arguments():
         equal((done.returncode, done.stdout), (2, ""), wrong)
         assert "usage:" in done.stderr, wrong
     p = Pool(TEST_PROGRAM)
-    equal(run("--check", "--config", p.config_file).returncode, 0)
+    done = run("--check", "--config", p.config_file)
+    equal((done.returncode, done.stdout), (0, f"hearth-fcgi: {p.config_file} is in order\n"))
     p.configure({"pool.workers": 900, "pool.thread": 3, "log.level": "loud"})
     for check in (["--check"], []):
         done = run(*check, "--config", p.config_file)

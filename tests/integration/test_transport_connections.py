@@ -252,6 +252,71 @@ def clients_who_withhold_their_bodies_starve_nobody():
             equal(stalled[-1].receive().status, 503, "told to come again")
 
 
+WITHHELD = {
+    "heads": HALVES["half the parameters"],
+    "bodies": fcgi.begin(1, True) + fcgi.params(1, fcgi.cgi("POST", "/sink", length=100))
+    + fcgi.params(1, None) + fcgi.stdin(1, b"x"),
+    "long answers": fcgi.encode("GET", "/bulk?bytes=5000000"),
+    "answers": fcgi.encode("GET", "/big?bytes=5000000"),
+}
+
+
+def expect_promptness(p, what):
+    for _ in range(6):
+        began = time.monotonic()
+        equal(p.request("GET", "/hello").status, 200, what)
+        took = time.monotonic() - began
+        assert took < 2.0, f"{what}: {took:.1f} s"
+    equal(p.request("POST", "/echo", body=b"whole").status, 200, what)
+
+
+def hold_up(p, kinds, each):
+    silent = []
+    for kind in kinds:
+        for _ in range(each):
+            silent.append(p.connect())
+            silent[-1].send(WITHHELD[kind])
+        time.sleep(0.3)
+    return silent
+
+
+def peers_hold_up_all_they_can(threads):
+    """One kind of waiting may have its share; two kinds together must not have two."""
+    for kinds in (("heads", "bodies"), ("bodies", "heads"), ("long answers", "bodies"),
+                  ("bodies", "long answers"), ("long answers", "heads"), ("answers",),
+                  ("answers", "bodies"), ("heads", "answers")):
+        p = pool(pool__threads=threads, pool__receive_timeout_ms=20000)
+        silent = hold_up(p, kinds, 3 * threads)
+        expect_promptness(p, f"{threads} threads, {' and '.join(kinds)}")
+        for c in silent:
+            c.close()
+        eventually(lambda: p.metric("hearth_pool_connections") == 1, 5.0, "all are closed")
+        equal(len(p.request("GET", "/bulk?bytes=5000000").body), 5000000, "the places are free")
+        equal(p.metric("hearth_pool_worker_restarts_total"), 0)
+        p.stop()
+
+
+@test
+def peers_who_withhold_two_things_have_no_more_of_six_threads_than_with_one():
+    peers_hold_up_all_they_can(6)
+
+
+@test
+def peers_who_withhold_two_things_have_no_more_of_sixteen_threads_than_with_one():
+    peers_hold_up_all_they_can(16)
+
+
+@test
+def an_answer_that_finds_no_thread_to_spare_is_cut_soon_and_says_why():
+    p = pool(pool__threads=2, pool__receive_timeout_ms=8000)
+    held = hold_up(p, ("bodies",), 1)
+    c = p.connect()
+    c.send(WITHHELD["answers"])
+    eventually(lambda: reasons(p, "/big") == ["BUSY"], 2.0, "the reason is in the log")
+    equal(p.request("GET", "/hello").status, 200)
+    held[0].close()
+
+
 @test
 def a_body_that_trickles_ends_with_the_deadline():
     p = pool(pool__receive_timeout_ms=1000, pool__request_timeout_ms=1500)

@@ -140,13 +140,19 @@ def cgi_fcgi_can_ask_without_any_web_server():
 @test
 def names_and_values_of_any_bytes_do_no_harm():
     p = pool()
-    odd = [("HTTP_", "empty"), ("HTTP_X Y", "blank"), ("HTTP_X\0Y", "nul"), ("HTTP_\xff", "high"),
-           ("HTTP_A=B", "equals"), ("", ""), ("=", "="), ("HTTP_X", "a\0b"), ("HTTP_X", "a\r\nb: c"),
-           ("http_x", "small"), ("REMOTE_ADDR", "\0"), ("X" * 70000, "y"), ("REQUEST_METHOD", "")]
-    for one in odd:
-        status = p.request("GET", "/echo", extra=[one]).status
-        assert status in (200, 400, 431), (one[0][:20], status)
-        equal(p.request("GET", "/hello").status, 200)
+    refused = [("HTTP_", "empty"), ("HTTP_X Y", "blank"), ("HTTP_\xff", "high"),
+               ("HTTP_X", "a\r\nb: c"), ("HTTP_X", "a\nb"), ("HTTP_X", "a\x01b")]
+    taken = [("HTTP_A=B", "equals"), ("", ""), ("=", "="), ("http_x", "small"), ("REMOTE_ADDR", "\0"),
+             ("X" * 70000, "y"), ("REQUEST_METHOD", "")]
+    for status, parameters in ((400, refused), (200, taken)):
+        for one in parameters:
+            equal(p.request("GET", "/echo", extra=[one]).status, status, one[0][:20])
+            equal(p.request("GET", "/hello").status, 200)
+    for one, seen in ((("HTTP_X", "a\0b"), ["x", "a"]), (("HTTP_X\0Y", "nul"), None)):
+        got = p.request("GET", "/echo", extra=[one])  # the library shows no more than up to the NUL
+        equal(got.status, 200)
+        equal([header for header in got.json()["headers"] if header[0].startswith("x")],
+              [seen] if seen else [], one)
     equal(p.request("GET", "/echo", headers=[("X-Small", "1")],
                     extra=[("http_x_small", "2")]).json()["headers"].count(["x-small", "1"]), 1)
     equal(p.metric("hearth_pool_worker_restarts_total"), 0)
@@ -155,12 +161,22 @@ def names_and_values_of_any_bytes_do_no_harm():
 @test
 def limits_on_the_head_are_answered():
     p = pool()
-    many = p.request("GET", "/echo", headers=[(f"X-{i}", "1") for i in range(1000)])
-    equal(many.status, 431)
-    equal(p.request("GET", "/echo", headers=[("X-Long", "a" * 65536)]).status, 431)
-    equal(p.request("GET", "/echo?" + "a" * 20000).status, 414)
-    equal(p.request("GET", "/echo/%zz").status, 400)
-    equal(p.request("BREW", "/hello").status, 405)
+    told = []
+
+    def refused(status, reason, method, target, **options):
+        equal(p.request(method, target, **options).status, status, (method, target[:20]))
+        told.append((status, reason))
+
+    refused(431, "HEAD_TOO_LARGE", "GET", "/echo", headers=[(f"X-{i}", "1") for i in range(1000)])
+    refused(431, "HEAD_TOO_LARGE", "GET", "/echo", headers=[("X-Long", "a" * 65536)])
+    refused(414, "URI_TOO_LONG", "GET", "/echo?" + "a" * 20000)
+    refused(400, "BAD_PATH", "GET", "/echo/%zz")
+    refused(405, "METHOD_NOT_ALLOWED", "BREW", "/hello")
+    refused(400, "BAD_LENGTH", "POST", "/sink", body=b"12345", length=6)
+    refused(400, "BAD_LENGTH", "POST", "/sink", body=b"12345", length=4)
+    lines = eventually(lambda: (found := p.log_lines("request")) and len(found) >= len(told)
+                       and found, 3.0, "each has its line")
+    equal([(line["status"], line["reason"]) for line in lines], told)
 
 
 # ---- Bodies ----
@@ -186,7 +202,7 @@ def a_body_shorter_than_its_length_is_refused():
     with p.connect() as c:
         got = c.request("POST", "/sink", body=b"12345", length=6)
         equal(got.status, 400)
-        assert b"length" in got.body, got.body
+        equal(got.json()["detail"], "the body ended after 5 of the 6 bytes announced")
         equal(c.request("GET", "/hello").status, 200, "the connection goes on")
 
 
@@ -196,6 +212,7 @@ def a_body_longer_than_its_length_is_refused():
     for body, length in ((b"12345", 4), (b"12345", 0), (b"x" * 100000, 99999), (b"1", 0)):
         got = p.request("POST", "/sink", body=body, length=length)
         equal(got.status, 400, (len(body), length))
+        equal(got.json()["detail"], f"the body has more than the {length} bytes announced")
     with p.connect() as c:  # the surplus comes in a record of its own
         c.send(fcgi.begin(1, True), fcgi.params(1, fcgi.cgi("POST", "/sink", length=3)),
                fcgi.params(1, None), fcgi.stdin(1, b"abc"), fcgi.stdin(1, b"d"), fcgi.stdin(1, b""))
@@ -226,7 +243,8 @@ def a_front_that_never_ends_the_input_is_answered_all_the_same():
     with p.connect() as c:  # no length: it must be waited for
         c.send(fcgi.begin(1, True), fcgi.params(1, fcgi.cgi("POST", "/sink")), fcgi.params(1, None),
                fcgi.stdin(1, b"12345"))
-        equal(c.receive().status, 408)
+        got = c.receive()
+        equal((got.status, got.json()["detail"]), (408, "the body stopped coming after 5 bytes"))
 
 
 @test
@@ -277,7 +295,9 @@ def a_body_that_is_too_large_is_refused_and_the_answer_arrives():
     p = pool(http__max_body_bytes=100000)
     with p.connect() as c:
         c.send(fcgi.encode("POST", "/sink", body=b"x" * 3000000, keep=True))
-        equal(c.receive().status, 413)
+        got = c.receive()
+        equal((got.status, got.json()["detail"]),
+              (413, "the body may have at most 100000 bytes here"))
     with p.connect() as c:
         c.send(fcgi.encode("POST", "/echo-body", body=b"x" * 90000, keep=True))
         equal(c.receive().body, b"x" * 90000)
@@ -367,21 +387,23 @@ def lengths_of_two_gigabytes_cost_at_most_one_worker():
 
 
 @test
-def repeated_variables_cost_one_worker_and_nothing_else():
+def repeated_variables_cost_one_worker_at_most_and_nothing_else():
     # libfcgi 2.4.2 writes their answer over the end of a buffer, and its stack protector aborts.
+    # A release that does not is as welcome.
     p = Pool(TEST_PROGRAM, {"pool.workers": 2}, may_overflow=True).start()
     before = p.worker_pids()
     with p.connect() as c:
         c.send(fcgi.record(fcgi.GET_VALUES, 0, fcgi.pair("FCGI_MAX_CONNS", "") * 20,
                            padding=8))
         c.receive()  # whatever it still says, then the end
-    eventually(lambda: p.worker_pids() != before, 1.0, "a worker died")
+    time.sleep(0.5)
     took = wait_until_whole(p, 2)
     assert took < 1.0, took
-    equal(len([w for w in p.worker_pids() if w in before]), 1, "the other worker is unharmed")
+    died = len([w for w in before if w not in p.worker_pids()])
+    assert died <= 1, "the other worker is unharmed"
     for _ in range(20):
         equal(p.request("GET", "/hello").status, 200)
-    equal(p.metric("hearth_pool_worker_restarts_total"), 1)
+    equal(p.metric("hearth_pool_worker_restarts_total"), died)
 
 
 @test

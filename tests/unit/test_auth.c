@@ -244,6 +244,48 @@ static void a_state_that_was_never_readable_makes_checks_unavailable(void **stat
     assert_int_equal(check(token, 0), HEARTH_OK);
 }
 
+static void expect_unready(const char *text, const char *expected)
+{
+    char why[128] = "";
+    memory_store_set(&memory, AUTH_STATE_KEY, text);
+    start();
+    assert_false(auth_is_ready(auth, why, sizeof why));
+    assert_string_equal(why, expected);
+    auth_free(auth);
+    auth = NULL;
+}
+
+static void it_is_unready_while_no_token_can_be_checked_and_says_why(void **state)
+{
+    (void)state;
+    expect_unready("{\"version\": 1, \"tok", "no token can be checked: state/auth.json is empty or "
+                                             "cut off: its JSON does not end");
+    expect_unready("",
+                   "no token can be checked: state/auth.json is empty or cut off: its JSON does "
+                   "not end");
+    expect_unready("[]", "no token can be checked: state/auth.json is not a JSON object");
+    expect_unready("no", "no token can be checked: state/auth.json is not JSON: null expected");
+    expect_unready("{}", "no token can be checked: state/auth.json: no version");
+    memory.fail = HEARTH_IO;
+    expect_unready("{}", "no token can be checked: state/auth.json cannot be read");
+    memory.fail = HEARTH_OK;
+}
+
+static void it_is_ready_again_once_the_state_is_mended_and_stays_so(void **state)
+{
+    (void)state;
+    char why[128];
+    memory_store_set(&memory, AUTH_STATE_KEY, "{");
+    start();
+    assert_false(auth_is_ready(auth, why, sizeof why));
+    memory_store_set(&memory, AUTH_STATE_KEY, "{\"version\": 1}");
+    clock_manual_advance_ms(&manual, INTERVAL_MS);
+    assert_true(auth_is_ready(auth, why, sizeof why));
+    memory_store_set(&memory, AUTH_STATE_KEY, "{"); /* the last good one still counts */
+    clock_manual_advance_ms(&manual, INTERVAL_MS);
+    assert_true(auth_is_ready(auth, why, sizeof why));
+}
+
 static void the_log_never_shows_a_token(void **state)
 {
     (void)state;
@@ -333,6 +375,8 @@ int main(void)
         STORY(a_broken_state_leaves_the_last_good_one_and_is_logged_once_a_change),
         STORY(a_store_that_fails_leaves_the_last_good_state_and_is_logged_once),
         STORY(a_state_that_was_never_readable_makes_checks_unavailable),
+        STORY(it_is_unready_while_no_token_can_be_checked_and_says_why),
+        STORY(it_is_ready_again_once_the_state_is_mended_and_stays_so),
         STORY(the_log_never_shows_a_token),
         STORY(a_request_is_let_in_by_its_authorization_header),
         STORY(a_request_without_a_good_token_is_told_so),

@@ -149,9 +149,9 @@ static void what_is_wrong_is_said_for_the_log(void **state)
     struct error_record error = {0};
     const char *text = "{\"version\":1,\"tokens\":[{" GOOD "},{" GOOD ",\"unit\":\"k\"}]}";
     assert_int_equal(auth_state_parse(view_of(text), &made, &error), HEARTH_CORRUPT);
-    assert_string_equal(error.detail, "token 2: bad unit");
+    assert_string_equal(error.detail, "state/auth.json: token 2: bad unit");
     assert_int_equal(auth_state_parse(VIEW("{\"version\":7}"), &made, &error), HEARTH_CORRUPT);
-    assert_string_equal(error.detail, "version 7, this program knows 1");
+    assert_string_equal(error.detail, "state/auth.json: version 7, this program knows 1");
 }
 
 static void every_prefix_of_a_state_is_refused(void **state)

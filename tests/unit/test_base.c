@@ -85,6 +85,27 @@ static void a_record_says_who_may_read_its_detail(void **state)
     assert_string_equal(record.detail, "/x: fsync");
 }
 
+static void an_operator_reads_the_systems_reason_once(void **state)
+{
+    (void)state;
+    struct error_record record;
+    char text[64];
+    (void)error_set_internal(&record, HEARTH_IO, EACCES, "cannot make /x");
+    error_describe(&record, HEARTH_IO, text, sizeof text);
+    assert_string_equal(text, "cannot make /x: Permission denied");
+    (void)error_set_internal(&record, HEARTH_IO, EACCES, "cannot make /x: Permission denied");
+    error_describe(&record, HEARTH_IO, text, sizeof text);
+    assert_string_equal(text, "cannot make /x: Permission denied");
+    (void)error_set(&record, HEARTH_IO, "the address is taken");
+    error_describe(&record, HEARTH_IO, text, sizeof text);
+    assert_string_equal(text, "the address is taken");
+    record.detail[0] = '\0';
+    error_describe(&record, HEARTH_NO_MEMORY, text, sizeof text);
+    assert_string_equal(text, error_title(HEARTH_NO_MEMORY));
+    error_describe(NULL, HEARTH_NO_MEMORY, text, sizeof text);
+    assert_string_equal(text, error_title(HEARTH_NO_MEMORY));
+}
+
 static void a_detail_is_cut_to_its_place(void **state)
 {
     (void)state;
@@ -287,6 +308,7 @@ int main(void)
         cmocka_unit_test(a_number_outside_the_set_is_an_internal_error),
         cmocka_unit_test(errno_values_become_errors),
         cmocka_unit_test(a_record_says_who_may_read_its_detail),
+        cmocka_unit_test(an_operator_reads_the_systems_reason_once),
         cmocka_unit_test(a_detail_is_cut_to_its_place),
         cmocka_unit_test(a_detail_may_quote_the_one_before),
         cmocka_unit_test(nobody_need_keep_a_record),

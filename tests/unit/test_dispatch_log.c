@@ -320,6 +320,32 @@ static void no_client_writes_headers_into_an_answer(void **state)
     }
 }
 
+static size_t lines(void)
+{
+    return app_case_count_log(&stories_case, "request");
+}
+
+static void a_flood_that_finds_no_place_is_a_line_a_second(void **state)
+{
+    (void)state;
+    char target[32];
+    snprintf(target, sizeof target, "/fail?code=%d", HEARTH_BUSY);
+    assert_int_equal(app_case_ask(&stories_case, "GET", target, NULL), 503);
+    assert_int_equal(lines(), 1);
+    stories_expect_logged("level", "warn");
+    stories_expect_logged("reason", "BUSY");
+    stories_expect_logged("busy_untold", NULL);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(app_case_ask(&stories_case, "GET", target, NULL), 503);
+    assert_int_equal(lines(), 1);
+    assert_int_equal(app_case_ask(&stories_case, "GET", "/hello", NULL), 200);
+    assert_int_equal(lines(), 2); /* others have their lines */
+    clock_manual_advance_ms(&stories_case.clock, 1000);
+    assert_int_equal(app_case_ask(&stories_case, "GET", target, NULL), 503);
+    assert_int_equal(lines(), 3);
+    stories_expect_logged("busy_untold", "5");
+}
+
 #define story(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -330,6 +356,7 @@ int main(void)
         story(without_a_callers_trace_there_is_no_answer_to_it),
         story(the_line_says_where_the_time_went),
         story(a_phase_next_to_nothing_is_left_out),
+        story(a_flood_that_finds_no_place_is_a_line_a_second),
         story(no_client_writes_lines_of_its_own),
         story(no_client_writes_headers_into_an_answer),
     };

@@ -86,11 +86,12 @@ static void readyz_says_whether_all_is_there(void **state)
 {
     (void)state;
     assert_int_equal(app_case_ask(&test, "GET", "/readyz", NULL), 200);
-    assert_string_equal(test_sink_body(&test.sink), "disk: ready\nkeeper: ready\nready\n");
+    assert_string_equal(test_sink_body(&test.sink),
+                        "disk: ready\nkeeper: ready\nauth: ready\nready\n");
     disk_is_there = false;
     assert_int_equal(app_case_ask(&test, "GET", "/readyz", NULL), 503);
     assert_string_equal(test_sink_body(&test.sink),
-                        "disk: the \"disk\" is gone\nkeeper: ready\nnot ready\n");
+                        "disk: the \"disk\" is gone\nkeeper: ready\nauth: ready\nnot ready\n");
     assert_string_equal(header("Cache-Control"), "no-store");
     disk_is_there = true;
     assert_int_equal(app_case_ask(&test, "GET", "/readyz", NULL), 200);
@@ -106,7 +107,7 @@ static void readyz_speaks_json_when_asked(void **state)
     assert_non_null(document);
     assert_string_equal(app_case_logged(document, "ready"), "false");
     assert_true(json_object_object_get_ex(document, "checks", &checks));
-    assert_int_equal(json_object_array_length(checks), 2);
+    assert_int_equal(json_object_array_length(checks), 3);
     check = json_object_array_get_idx(checks, 0);
     assert_string_equal(app_case_logged(check, "name"), "disk");
     assert_string_equal(app_case_logged(check, "ready"), "false");
