@@ -49,7 +49,7 @@ static int write_lines(const char *lines)
 
 static int write_as(const char *target, const char *authorization)
 {
-    char headers[300];
+    char headers[600];
     snprintf(headers, sizeof headers, "Authorization: %s\n", authorization);
     return sensor_app_request(&test, "POST", target, NULL, authorization ? headers : NULL,
                               VIEW(RTL_433));
