@@ -4,6 +4,7 @@ These machines are noisy, so nothing here prints a time alone: every figure stan
 measured in the same run, alternating, and the ratio is the median of the rounds' ratios.
 """
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -157,6 +158,25 @@ state: {{ directory = "{home}/state"; }};
     process = spawn([command, "--config", conf], os.path.join(home, "pool.log"))
     wait_for_socket(socket)
     return process, socket, conf
+
+
+def postgres(directory, *settings):
+    """A private PostgreSQL with its defaults and `settings` (name=value); gives back a conninfo."""
+    home = os.path.join(directory, "postgres")
+    os.makedirs(home)
+    prefix = []
+    if os.geteuid() == 0:  # PostgreSQL refuses to run as root
+        user = pwd.getpwnam("postgres")
+        os.chown(home, user.pw_uid, user.pw_gid)
+        prefix = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    owner = "postgres"
+    subprocess.run([*prefix, f"{POSTGRES}/initdb", "-D", f"{home}/data", "-U", owner, "-A", "trust"],
+                   check=True, stdout=subprocess.DEVNULL, cwd="/")
+    more = [word for setting in settings for word in ("-c", setting)]
+    spawn([*prefix, f"{POSTGRES}/postgres", "-D", f"{home}/data", "-k", home, "-h", "", "-p", "5432",
+           *more], f"{directory}/postgres.log", cwd="/")
+    wait_for_socket(f"{home}/.s.PGSQL.5432")
+    return f"host={home} user={owner} dbname=postgres"
 
 
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}

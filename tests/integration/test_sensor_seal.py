@@ -141,7 +141,7 @@ def a_keeper_killed_while_it_seals_loses_nothing():
     stored = check(station, senders)
     equal(len(stored), len(senders.ledger), "stored and acknowledged")
     live = os.path.join(station.sensor_directory(), "live")
-    eventually(lambda: len(os.listdir(live)) == 1, what="all finished files are sealed")
+    eventually(lambda: len(os.listdir(live)) == 1, timeout=90, what="all finished files are sealed")
     equal(station.stored_bytes(), 12 * len(stored), "bytes on disk: nothing twice")
     sealed = check_manifest(station)
     assert sealed > 0.9 * len(stored), (sealed, len(stored))
@@ -158,7 +158,7 @@ def what_is_sealed_is_there_after_a_restart_and_known_when_sent_again():
     stored = check(station, senders)
     headers = {"Authorization": "Bearer " + station.token}
     live = os.path.join(station.sensor_directory(), "live")
-    eventually(lambda: len(os.listdir(live)) == 1, what="all finished files are sealed")
+    eventually(lambda: len(os.listdir(live)) == 1, timeout=90, what="all finished files are sealed")
 
     def tag():
         return station.request("HEAD", "/api/v1/export.bin", headers=headers).headers["ETag"]

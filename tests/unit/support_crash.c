@@ -328,9 +328,8 @@ static void put(struct content *content, uint64_t offset, const unsigned char *b
 {
     if (offset + count > content->length)
         set_length(content, (size_t)offset + count);
-    if (count == 0)
+    if (count == 0 || !content->bytes)
         return;
-    assert_non_null(content->bytes);
     if (bytes)
         memcpy(content->bytes + offset, bytes, count);
     else
