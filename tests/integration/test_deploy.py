@@ -356,7 +356,7 @@ def works_behind(web):
 
 
 @tap.test
-def quickstart_shows_readings_of_the_past_hours_and_takes_new_ones():
+def quickstart_shows_a_year_of_readings_and_takes_new_ones():
     needs("nginx")
     quick = Quickstart()
     output = quick.detach()
@@ -365,14 +365,21 @@ def quickstart_shows_readings_of_the_past_hours_and_takes_new_ones():
     tap.equal(credentials["url"], quick.url)
     assert credentials["ingest_token"] in output and f"{quick.url}/temp" in output, output
     before = quick.rows()
-    assert len(before) >= 100, f"{len(before)} rows"
+    assert len(before) >= 20000, f"{len(before)} rows of the newest week"
+    latest = json.loads(quick.ask("/api/v1/latest")[1])["series"]
+    tap.equal(len(latest), 8, "thermometers")
+    assert sum(series["count"] for series in latest) > 1000000, latest
     tap.equal(quick.ask("/temp")[0], 200, "/temp")
     tap.equal(quick.ask("/data", "PUT", READING, "wrong")[0], 401, "a wrong token")
     # The line that it prints works as it stands.
     line = output[output.index("curl -X PUT"):output.index("\n", output.index("-d '{"))]
     code, answer = run(["sh", "-c", line.replace("curl ", "curl -sS -f ", 1)])
     assert code == 0 and '"accepted":1' in answer.replace(" ", ""), f"{line}\n{answer}"
-    tap.equal(len(quick.rows()), len(before) + 1, "rows")
+    latest = json.loads(quick.ask("/api/v1/latest")[1])["series"]
+    tap.equal([s["temperature"] for s in latest if s["id"] == "1-35"], [74.4], "what was sent")
+    quick.detach()
+    again = json.loads(quick.ask("/api/v1/latest")[1])["series"]
+    tap.equal([s["count"] for s in again], [s["count"] for s in latest], "made up once")
 
 
 @tap.test
