@@ -18,6 +18,8 @@
 
 #include "tests/bench/bench_support.h"
 
+/* rrdtool takes the seconds of the first years after 1970 for a date: all is later by so much. */
+enum { LATER_S = 20 * 31557600 };
 enum { CHANNELS = 8, BUCKETS = 1000, STEPS = 60, BATCH = 500, UPDATE_BYTES = 64, MOST_RUNS = 1001 };
 
 struct span {
@@ -44,8 +46,8 @@ static void demand(bool condition, const char *what)
 static struct span span_of(const char *from_ms, const char *to_ms)
 {
     struct span span;
-    long from_s = (long)(strtoll(from_ms, NULL, 10) / 1000);
-    long to_s = (long)(strtoll(to_ms, NULL, 10) / 1000);
+    long from_s = (long)(strtoll(from_ms, NULL, 10) / 1000) + LATER_S;
+    long to_s = (long)(strtoll(to_ms, NULL, 10) / 1000) + LATER_S;
     span.step_s = (to_s - from_s) / ((long)BUCKETS * STEPS) + 1;
     const long row_s = span.step_s * STEPS;
     span.from_s = from_s / row_s * row_s;
@@ -86,13 +88,12 @@ static void flush(struct channel *channel)
 
 static void feed(struct channel *channel, const struct span *span, const struct reading *reading)
 {
-    const long step = (long)(reading->time_ms / 1000) / span->step_s;
+    const long time_s = (long)(reading->time_ms / 1000) + LATER_S, step = time_s / span->step_s;
     if (step <= channel->last_step || step * span->step_s < span->from_s)
         return;
     channel->last_step = step;
-    snprintf(channel->updates[channel->pending], UPDATE_BYTES, "%ld:%.1f:%d",
-             (long)(reading->time_ms / 1000), (reading->raw - RAW_F_OFFSET) / 10.0,
-             reading->humidity);
+    snprintf(channel->updates[channel->pending], UPDATE_BYTES, "%ld:%.1f:%d", time_s,
+             (reading->raw - RAW_F_OFFSET) / 10.0, reading->humidity);
     channel->arguments[channel->pending] = channel->updates[channel->pending];
     if (++channel->pending == BATCH)
         flush(channel);
