@@ -18,6 +18,8 @@
 
 #include "tests/bench/bench_support.h"
 
+/* rrdtool takes the seconds of the first years after 1970 for a date: all is later by so much. */
+enum { LATER_S = 20 * 31557600 };
 enum { CHANNELS = 8, BUCKETS = 1000, STEPS = 60, BATCH = 500, UPDATE_BYTES = 64, MOST_RUNS = 1001 };
 
 struct span {
@@ -44,8 +46,8 @@ static void demand(bool condition, const char *what)
 static struct span span_of(const char *from_ms, const char *to_ms)
 {
     struct span span;
-    long from_s = (long)(strtoll(from_ms, NULL, 10) / 1000);
-    long to_s = (long)(strtoll(to_ms, NULL, 10) / 1000);
+    long from_s = (long)(strtoll(from_ms, NULL, 10) / 1000) + LATER_S;
+    long to_s = (long)(strtoll(to_ms, NULL, 10) / 1000) + LATER_S;
     span.step_s = (to_s - from_s) / ((long)BUCKETS * STEPS) + 1;
     const long row_s = span.step_s * STEPS;
     span.from_s = from_s / row_s * row_s;
@@ -86,13 +88,12 @@ static void flush(struct channel *channel)
 
 static void feed(struct channel *channel, const struct span *span, const struct reading *reading)
 {
-    const long step = (long)(reading->time_ms / 1000) / span->step_s;
+    const long time_s = (long)(reading->time_ms / 1000) + LATER_S, step = time_s / span->step_s;
     if (step <= channel->last_step || step * span->step_s < span->from_s)
         return;
     channel->last_step = step;
-    snprintf(channel->updates[channel->pending], UPDATE_BYTES, "%ld:%.1f:%d",
-             (long)(reading->time_ms / 1000), (reading->raw - RAW_F_OFFSET) / 10.0,
-             reading->humidity);
+    snprintf(channel->updates[channel->pending], UPDATE_BYTES, "%ld:%.1f:%d", time_s,
+             (reading->raw - RAW_F_OFFSET) / 10.0, reading->humidity);
     channel->arguments[channel->pending] = channel->updates[channel->pending];
     if (++channel->pending == BATCH)
         flush(channel);
@@ -153,8 +154,82 @@ static double fetch_all(const char *directory, const struct span *span, int func
     return bench_now_ms() - start;
 }
 
-static double measure(const char *directory, const struct span *span, int runs, int functions,
-                      size_t *rows, size_t *known)
+/* ---- As one table ---- */
+
+enum { COLUMNS = CHANNELS * 2 * 3, WORDS = 8 + 2 * COLUMNS, WORD_BYTES = 640 };
+
+struct words {
+    int count;
+    char text[WORDS][WORD_BYTES];
+    char *arguments[WORDS];
+};
+
+static char *next_word(struct words *words)
+{
+    demand(words->count < WORDS, "too many words");
+    words->arguments[words->count] = words->text[words->count];
+    return words->text[words->count++];
+}
+
+/* xport --start ... --end ... --step ... --maxrows ..., and each archive of each source. */
+static void make_words(struct words *words, const char *directory, const struct span *span)
+{
+    static const char *const functions[] = {"AVERAGE", "MIN", "MAX"};
+    static const char *const sources[] = {"temperature", "humidity"};
+    snprintf(next_word(words), WORD_BYTES, "xport");
+    snprintf(next_word(words), WORD_BYTES, "--start=%ld", span->from_s);
+    snprintf(next_word(words), WORD_BYTES, "--end=%ld", span->to_s);
+    snprintf(next_word(words), WORD_BYTES, "--step=%ld", span->step_s * STEPS);
+    snprintf(next_word(words), WORD_BYTES, "--maxrows=%d", BUCKETS + 2);
+    for (int i = 0; i < COLUMNS; i++) {
+        char path[512];
+        channel_path(path, sizeof path, directory, i / 6);
+        snprintf(next_word(words), WORD_BYTES, "DEF:c%d=%s:%s:%s", i, path, sources[i / 3 % 2],
+                 functions[i % 3]);
+        snprintf(next_word(words), WORD_BYTES, "XPORT:c%d", i);
+    }
+}
+
+static double export_once(const struct words *words, size_t *rows, size_t *known)
+{
+    char *arguments[WORDS];
+    int ignored;
+    time_t start_s, end_s;
+    unsigned long step_s, columns;
+    char **legends;
+    rrd_value_t *values;
+    memcpy(arguments, words->arguments, sizeof arguments);
+    double start = bench_now_ms();
+    demand(rrd_xport(words->count, arguments, &ignored, &start_s, &end_s, &step_s, &columns,
+                     &legends, &values) == 0,
+           "xport");
+    *rows = (size_t)(end_s - start_s) / step_s;
+    *known = 0;
+    for (size_t i = 0; i < *rows * columns; i++)
+        *known += values[i] == values[i];
+    for (unsigned long i = 0; i < columns; i++)
+        rrd_freemem(legends[i]);
+    rrd_freemem(legends);
+    rrd_freemem(values);
+    return bench_now_ms() - start;
+}
+
+/* ---- Measuring ---- */
+
+static double measure_table(const char *directory, const struct span *span, int runs, size_t *rows,
+                            size_t *known)
+{
+    static struct words words;
+    static double times[MOST_RUNS];
+    make_words(&words, directory, span);
+    export_once(&words, rows, known);
+    for (int i = 0; i < runs; i++)
+        times[i] = export_once(&words, rows, known);
+    return bench_median(times, (size_t)runs);
+}
+
+static double measure_fetches(const char *directory, const struct span *span, int runs,
+                              int functions, size_t *rows, size_t *known)
 {
     static double times[MOST_RUNS];
     fetch_all(directory, span, functions, rows, known);
@@ -175,9 +250,12 @@ int main(int count, char **arguments)
     size_t rows = 0, known = 0;
     int runs = (int)strtol(arguments[5], NULL, 10);
     demand(runs > 0 && runs <= MOST_RUNS, "1 to 1,001 runs");
-    double average_ms = measure(arguments[2], &span, runs, 1, &rows, &known);
-    double ms = measure(arguments[2], &span, runs, 3, &rows, &known);
-    printf("{\"ms\":%.3f,\"average_ms\":%.3f,\"rows\":%zu,\"known\":%zu}\n", ms, average_ms, rows,
-           known);
+    double average_ms = measure_fetches(arguments[2], &span, runs, 1, &rows, &known);
+    double ms = measure_fetches(arguments[2], &span, runs, 3, &rows, &known);
+    size_t table_rows, table_known;
+    double table_ms = measure_table(arguments[2], &span, runs, &table_rows, &table_known);
+    printf("{\"ms\":%.3f,\"average_ms\":%.3f,\"rows\":%zu,\"known\":%zu,\"table_ms\":%.3f,"
+           "\"table_rows\":%zu,\"table_known\":%zu}\n",
+           ms, average_ms, rows, known, table_ms, table_rows, table_known);
     return 0;
 }
