@@ -51,7 +51,7 @@ static void make_metrics(struct sealer_metrics *made, struct metrics *metrics)
     made->seconds = metrics_histogram(metrics, "hearth_sensor_seal_seconds",
                                       "Time the sealing of a live file took.", "", seconds,
                                       sizeof seconds / sizeof seconds[0]);
-    made->summary_errors = metrics_counter(metrics, "hearth_sensor_summary_errors_total",
+    made->summary_errors = metrics_counter(metrics, "hearth_sensor_summing_errors_total",
                                            "Years whose summaries could not be written.", "");
 }
 

@@ -251,8 +251,10 @@ def the_unit_lets_the_pool_do_what_it_does_and_little_else():
     state = os.path.join(pool.dir, "state")
     paths = trace.written_paths()
     assert any(path.startswith(f"{state}/sensor/live/") for path in paths), paths
-    tap.equal([path for path in sorted(paths) if path != "/dev/null" and path != state and
-               not path.startswith(state + "/")], [], "written outside of StateDirectory")
+    # The keeper's socket is named through the descriptor of the store: its path may be too long.
+    inside = re.compile(rf"/dev/null$|{re.escape(state)}(/|$)|/proc/self/fd/\d+/keeper\.sock$")
+    tap.equal([path for path in sorted(paths) if not inside.match(path)], [],
+              "written outside of StateDirectory")
     families = {match for name, rest in trace.calls if name in ("socket", "socketpair")
                 for match in re.findall(r"^(AF_\w+)", rest)}
     tap.equal(sorted(families - set(unit_values("RestrictAddressFamilies")[0].split())), [], "families")
