@@ -32,8 +32,8 @@
 enum {
     MERGE_STEPS = 32,   /* readings of a bucket that are looked at */
     SHORTEST_LINE = 24, /* bytes of a line that is part of a reading, at the very least */
-    NO_PARTIAL = UINT32_MAX
 };
+#define NO_PARTIAL UINT32_MAX
 
 /* A line, as a part of the body. */
 struct span {
