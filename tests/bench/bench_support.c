@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static void fail(const char *path, const char *why)
@@ -42,6 +43,13 @@ struct reading bench_file_reading(const struct bench_file *file, size_t index)
 double bench_now_ms(void)
 {
     return (double)clock_monotonic_ns(&clock_system) / 1e6;
+}
+
+double bench_processor_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
 static int compare_times(const void *a, const void *b)

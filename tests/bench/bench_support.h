@@ -19,6 +19,7 @@ struct reading bench_file_reading(const struct bench_file *file, size_t index);
 
 /* For times: in ms, of no particular start; and the median, which sorts them. */
 double bench_now_ms(void);
+double bench_processor_ms(void); /* of this thread: what a busy machine leaves of it is the rest */
 double bench_median(double *times, size_t count);
 
 #endif
