@@ -107,13 +107,6 @@ static int write_names(const struct demo *demo)
 
 /* ---- Readings ---- */
 
-static void add_result(struct append_result *sum, const struct append_result *result)
-{
-    sum->accepted += result->accepted;
-    sum->duplicate += result->duplicate;
-    sum->quarantined += result->quarantined;
-}
-
 /* Behind so many days, and at the end. */
 static bool seal_is_due(struct demo *demo, bool day_over, int64_t now_ms)
 {
@@ -137,7 +130,7 @@ static enum hearth_error store_batch(struct demo *demo, const struct record *rec
         code = store->append(store, records, count, NULL, 0, deadline_ns, &result, error);
     if (code != HEARTH_OK)
         return code;
-    add_result(&demo->result, &result);
+    append_result_add(&demo->result, &result);
     return seal_is_due(demo, day_over, now_ms) ? store->seal(store, deadline_ns, error) : HEARTH_OK;
 }
 

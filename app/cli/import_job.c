@@ -25,17 +25,6 @@ enum {
 
 /* ---- Batches ---- */
 
-static void add_result(struct append_result *sum, const struct append_result *result)
-{
-    sum->accepted += result->accepted;
-    sum->duplicate += result->duplicate;
-    sum->quarantined += result->quarantined;
-    if (result->first_ms >= 0 && (sum->first_ms < 0 || result->first_ms < sum->first_ms))
-        sum->first_ms = result->first_ms;
-    if (result->last_ms > sum->last_ms)
-        sum->last_ms = result->last_ms;
-}
-
 /* A keeper that has gone is replaced within seconds; sending a batch again is harmless. */
 static enum hearth_error append(struct import_job *job, const struct import_batch *batch,
                                 struct append_result *result)
@@ -83,7 +72,7 @@ static enum hearth_error take_batch(void *context, const struct import_batch *ba
     enum hearth_error code = append(job, batch, &result);
     if (code != HEARTH_OK)
         return code;
-    add_result(&job->total.stored, &result);
+    append_result_add(&job->total.stored, &result);
     return remember(job, batch->position);
 }
 

@@ -144,17 +144,6 @@ static enum hearth_error pool_append(struct reading_store *store, const struct r
                         error);
 }
 
-static void add_result(struct append_result *sum, const struct append_result *result)
-{
-    sum->accepted += result->accepted;
-    sum->duplicate += result->duplicate;
-    sum->quarantined += result->quarantined;
-    if (result->first_ms >= 0 && (sum->first_ms < 0 || result->first_ms < sum->first_ms))
-        sum->first_ms = result->first_ms;
-    if (result->last_ms > sum->last_ms)
-        sum->last_ms = result->last_ms;
-}
-
 static enum hearth_error commit_one(struct embedded *embedded, struct live_entry *entry,
                                     struct append_result *sum, struct error_record *error)
 {
@@ -164,7 +153,7 @@ static enum hearth_error commit_one(struct embedded *embedded, struct live_entry
     if (entry->outcome != HEARTH_OK)
         return error_set_internal(error, entry->outcome, entry->number, "the store: %s",
                                   error_name(entry->outcome));
-    add_result(sum, &entry->result);
+    append_result_add(sum, &entry->result);
     return HEARTH_OK;
 }
 

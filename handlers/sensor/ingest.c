@@ -21,17 +21,6 @@ const char *sensor_dialect_name(enum sensor_dialect dialect)
 
 /* ---- Into the store ---- */
 
-static void add_result(struct append_result *total, const struct append_result *result)
-{
-    total->accepted += result->accepted;
-    total->duplicate += result->duplicate;
-    total->quarantined += result->quarantined;
-    if (result->first_ms >= 0 && (total->first_ms < 0 || result->first_ms < total->first_ms))
-        total->first_ms = result->first_ms;
-    if (result->last_ms > total->last_ms)
-        total->last_ms = result->last_ms;
-}
-
 static void count_result(const struct ingest *ingest, const struct append_result *result)
 {
     const struct sensor_metrics *metrics = &ingest->sensor->metrics;
@@ -62,7 +51,7 @@ static enum hearth_error commit(void *context, const struct record *records, siz
     if (error)
         return error;
     count_result(ingest, &result);
-    add_result(&ingest->total, &result);
+    append_result_add(&ingest->total, &result);
     return HEARTH_OK;
 }
 

@@ -230,17 +230,6 @@ static enum hearth_error ask(struct keeper_client *client, struct load *load, in
 
 /* ---- Appending ---- */
 
-static void add_result(struct append_result *sum, const struct append_result *result)
-{
-    sum->accepted += result->accepted;
-    sum->duplicate += result->duplicate;
-    sum->quarantined += result->quarantined;
-    if (result->first_ms >= 0 && (sum->first_ms < 0 || result->first_ms < sum->first_ms))
-        sum->first_ms = result->first_ms;
-    if (result->last_ms > sum->last_ms)
-        sum->last_ms = result->last_ms;
-}
-
 static enum hearth_error append_records(struct keeper_client *client, const struct record *records,
                                         size_t count, int64_t deadline_ns,
                                         struct append_result *sum, struct error_record *error)
@@ -253,7 +242,7 @@ static enum hearth_error append_records(struct keeper_client *client, const stru
         enum hearth_error code = ask(client, &load, deadline_ns, &result, error);
         if (code != HEARTH_OK)
             return code;
-        add_result(sum, &result);
+        append_result_add(sum, &result);
     }
     return HEARTH_OK;
 }
@@ -294,7 +283,7 @@ static enum hearth_error append_rejected(struct keeper_client *client,
             code = ask(client, &load, deadline_ns, &result, error);
         if (code != HEARTH_OK)
             return code;
-        add_result(sum, &result);
+        append_result_add(sum, &result);
     }
     return HEARTH_OK;
 }

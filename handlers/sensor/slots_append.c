@@ -86,17 +86,6 @@ static void fill(struct cursor *cursor, struct slot_body *body)
         ;
 }
 
-static void add_result(struct append_result *sum, const struct slot_result *result)
-{
-    sum->accepted += result->accepted;
-    sum->duplicate += result->duplicate;
-    sum->quarantined += result->quarantined;
-    if (result->first_ms >= 0 && (sum->first_ms < 0 || result->first_ms < sum->first_ms))
-        sum->first_ms = result->first_ms;
-    if (result->last_ms > sum->last_ms)
-        sum->last_ms = result->last_ms;
-}
-
 /* Waits for one slot of a round; the first failure of the append is what counts. */
 static void collect(struct slots *slots, int slot, const struct clock *clock, int64_t deadline_ns,
                     struct append_result *sum, enum hearth_error *outcome,
@@ -108,7 +97,9 @@ static void collect(struct slots *slots, int slot, const struct clock *clock, in
     if (code == HEARTH_OK)
         code = (enum hearth_error)result.error;
     if (code == HEARTH_OK)
-        add_result(sum, &result);
+        append_result_add(sum, &(struct append_result){result.accepted, result.duplicate,
+                                                       result.quarantined, result.first_ms,
+                                                       result.last_ms});
     else if (*outcome == HEARTH_OK)
         *outcome = error_set_internal(error, code, number, "the keeper: %s", error_name(code));
 }

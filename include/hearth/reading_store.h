@@ -102,6 +102,8 @@ struct append_result {
     uint64_t accepted, duplicate, quarantined;
     int64_t first_ms, last_ms; /* of the records given, -1 when none was good */
 };
+/* Adds what became of another part of the same append. */
+void append_result_add(struct append_result *sum, const struct append_result *result);
 
 /* A reading that cannot be a record, or several that came side by side: kept word for word. */
 struct rejected_reading {
