@@ -1,11 +1,11 @@
 /*
- * fcgi_loop.c - one epoll, all threads in epoll_wait.
+ * fcgi_loop.c - one epoll, and threads that take turns at it (fcgi_turns.h).
  *
  * Connections are one-shot: epoll gives a readable one to one thread and then keeps silent about it
  * until the thread has answered and arms it again. So a kept connection that is idle costs no
- * thread, and any number of them can stand beside any number of threads. The kernel wakes the
- * thread that went to sleep last, whose caches are warm. The listener is registered exclusively: a
- * new connection wakes one worker.
+ * thread, and any number of them can stand beside any number of threads. One thread at a time
+ * sleeps in epoll_wait, the one that was awake last goes first, since its caches are warm. The
+ * listener is registered exclusively: a new connection wakes one worker.
  *
  * A thread that waits for its peer serves nobody else. So the threads that do are counted, whatever
  * it is they wait for, and the last quarter, at least the last one, never does (fcgi_places.h):
@@ -24,6 +24,7 @@
 #include "app/adapter/fcgi_loop.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -31,6 +32,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/adapter/fcgi_turns.h"
 #include "app/adapter/fcgi_waiting.h"
 #include "hearth/limits.h"
 #include "hearth/telemetry.h"
@@ -47,6 +49,7 @@ struct fcgi_loop {
     int epoll;
     struct fcgi_watch listener, stop, timer;
     struct fcgi_waiting waiting;
+    struct fcgi_turns turns;
     struct fcgi_places places; /* for threads that wait for their peers */
     int32_t first_scarce;      /* so many threads busy, and the rest is scarce */
     atomic_size_t connections;
@@ -63,6 +66,7 @@ struct loop_thread {
     struct fcgi_loop *loop;
     struct fcgi_exchange *exchange;
     struct arena *arena;
+    struct fcgi_turn turn;
 };
 
 /* ---- Connections ---- */
@@ -367,6 +371,18 @@ static void handle_event(struct loop_thread *thread, const struct epoll_event *e
     }
 }
 
+static void take_turn(struct loop_thread *thread)
+{
+    struct fcgi_loop *loop = thread->loop;
+    struct epoll_event event;
+    const bool may_wait = fcgi_turns_seek(&loop->turns, &thread->turn);
+    const int count = epoll_wait(loop->epoll, &event, 1, may_wait ? -1 : 0);
+    fcgi_turns_found(&loop->turns, &thread->turn, count == 1);
+    if (count == 1) {
+        handle_event(thread, &event);
+    }
+}
+
 enum hearth_error fcgi_loop_run(struct fcgi_loop *loop)
 {
     struct loop_thread thread = {
@@ -379,18 +395,34 @@ enum hearth_error fcgi_loop_run(struct fcgi_loop *loop)
         fcgi_exchange_share(thread.exchange, &loop->places);
     }
     const enum hearth_error error = thread.exchange && thread.arena ? HEARTH_OK : HEARTH_NO_MEMORY;
+    fcgi_turn_init(&thread.turn);
     while (error == HEARTH_OK && !atomic_load(&loop->stopping)) {
-        struct epoll_event event;
-        if (epoll_wait(loop->epoll, &event, 1, -1) == 1) {
-            handle_event(&thread, &event);
-        }
+        take_turn(&thread);
     }
+    fcgi_turn_clean(&thread.turn);
     arena_free(thread.arena);
     fcgi_exchange_free(thread.exchange);
     return error;
 }
 
+void fcgi_loop_watch(struct fcgi_loop *loop)
+{
+    fcgi_turns_watch(&loop->turns);
+}
+
+void fcgi_loop_pass_on(struct fcgi_loop *loop)
+{
+    fcgi_turns_pass_on(&loop->turns);
+}
+
 /* ---- Start and end ---- */
+
+static bool events_wait(void *context)
+{
+    const struct fcgi_loop *loop = context;
+    struct pollfd epoll = {.fd = loop->epoll, .events = POLLIN};
+    return poll(&epoll, 1, 0) == 1;
+}
 
 static bool watch_forever(struct fcgi_loop *loop, struct fcgi_watch *watch,
                           enum fcgi_watch_kind kind, int fd, uint32_t events)
@@ -416,6 +448,7 @@ struct fcgi_loop *fcgi_loop_new(const struct fcgi_loop_options *options, struct 
     pthread_mutex_init(&loop->all_lock, NULL);
     loop->first_scarce = (int32_t)(options->threads - fcgi_places_reserve(options->threads));
     fcgi_places_init(&loop->places, options->threads);
+    fcgi_turns_init(&loop->turns, events_wait, loop);
     loop->waiting = (struct fcgi_waiting){
         .peek_bytes = options->max_head_bytes + HEAD_OVERHEAD_BYTES,
         .context = loop,
@@ -425,6 +458,7 @@ struct fcgi_loop *fcgi_loop_new(const struct fcgi_loop_options *options, struct 
     };
     if (fcgi_waiting_init(&loop->waiting) != HEARTH_OK) {
         error_set_internal(error, HEARTH_IO, errno, "no timer can be made");
+        fcgi_turns_clean(&loop->turns);
         pthread_mutex_destroy(&loop->listener_lock);
         pthread_mutex_destroy(&loop->all_lock);
         free(loop);
@@ -453,6 +487,7 @@ void fcgi_loop_free(struct fcgi_loop *loop)
     while (loop->all) {
         close_connection(loop, loop->all);
     }
+    fcgi_turns_clean(&loop->turns);
     pthread_mutex_destroy(&loop->listener_lock);
     pthread_mutex_destroy(&loop->all_lock);
     if (loop->stop.fd > 0) {
@@ -475,6 +510,7 @@ void fcgi_loop_stop(struct fcgi_loop *loop)
 {
     const uint64_t one = 1;
     atomic_store(&loop->stopping, true);
+    fcgi_turns_end(&loop->turns);
     if (write(loop->stop.fd, &one, sizeof one) < 0) {
         return; /* it is full: written before */
     }

@@ -1,7 +1,7 @@
 /*
  * fcgi_loop.h - the connections of one worker process and the threads that serve them.
  *
- * All threads wait on one epoll; none is tied to a connection. See fcgi_loop.c.
+ * All threads serve one epoll; none is tied to a connection. See fcgi_loop.c.
  */
 #ifndef HEARTH_FCGI_LOOP_H
 #define HEARTH_FCGI_LOOP_H
@@ -38,6 +38,10 @@ void fcgi_loop_free(struct fcgi_loop *loop);
 
 /* A thread's life: serves until fcgi_loop_stop. Errors: NO_MEMORY. */
 HEARTH_MUST_CHECK enum hearth_error fcgi_loop_run(struct fcgi_loop *loop);
+/* The life of the watchman, one thread more (fcgi_turns.h). */
+void fcgi_loop_watch(struct fcgi_loop *loop);
+/* From inside `serve`: the request is of a kind that may wait. */
+void fcgi_loop_pass_on(struct fcgi_loop *loop);
 
 /* The following from any thread. */
 void fcgi_loop_stop_accepting(struct fcgi_loop *loop); /* after taking what waits already */

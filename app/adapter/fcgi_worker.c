@@ -85,23 +85,31 @@ static void *run_thread(void *context)
     return NULL;
 }
 
+static void *run_watchman(void *context)
+{
+    struct worker *worker = context;
+    fcgi_loop_watch(worker->loop);
+    return NULL;
+}
+
 static enum hearth_error start_threads(struct worker *worker, struct error_record *error)
 {
     pthread_attr_t attributes;
-    worker->threads = calloc(worker->options->threads, sizeof *worker->threads);
+    const size_t count = worker->options->threads + 1;
+    worker->threads = calloc(count, sizeof *worker->threads);
     if (!worker->threads || pthread_attr_init(&attributes) != 0) {
         return error_set(error, HEARTH_NO_MEMORY, "there is no memory for threads");
     }
     pthread_attr_setstacksize(&attributes, FCGI_STACK_BYTES);
     int failed = 0;
-    while (worker->thread_count < worker->options->threads && !failed) {
-        failed =
-            pthread_create(&worker->threads[worker->thread_count], &attributes, run_thread, worker);
+    while (worker->thread_count < count && !failed) {
+        failed = pthread_create(&worker->threads[worker->thread_count], &attributes,
+                                worker->thread_count == 0 ? run_watchman : run_thread, worker);
         worker->thread_count += !failed;
     }
     pthread_attr_destroy(&attributes);
     return failed ? error_set(error, HEARTH_NO_MEMORY, "thread %zu of %zu cannot be made: %s",
-                              worker->thread_count + 1, worker->options->threads, strerror(failed))
+                              worker->thread_count + 1, count, strerror(failed))
                   : HEARTH_OK;
 }
 
@@ -118,6 +126,12 @@ static void stop_threads(struct worker *worker)
 
 /* ---- Start ---- */
 
+static void pass_on(void *context)
+{
+    struct worker *worker = context;
+    fcgi_loop_pass_on(worker->loop);
+}
+
 static enum hearth_error start_app(struct worker *worker, struct error_record *error)
 {
     const struct fcgi_worker_options *options = worker->options;
@@ -129,6 +143,8 @@ static enum hearth_error start_app(struct worker *worker, struct error_record *e
         .shared = options->shared->areas,
         .threads = options->threads,
         .worker = options->slot + 1,
+        .will_wait = pass_on,
+        .will_wait_context = worker,
     };
     return app_start(&app, &worker->app, error);
 }

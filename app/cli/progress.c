@@ -23,7 +23,7 @@ void progress_start(struct progress *progress, const char *verb, uint64_t total,
                                   .total = total,
                                   .bytes = bytes,
                                   .start_ns = now_ns,
-                                  .drawn_ns = now_ns};
+                                  .drawn_ns = now_ns - DRAW_EVERY_NS};
 }
 
 void progress_resume(struct progress *progress, uint64_t done)

@@ -1,0 +1,75 @@
+/*
+ * fcgi_turns.h - which threads of a worker look for work, and which are parked.
+ *
+ * A thread that sleeps in epoll_wait is woken for every event, also when another would have been
+ * back a moment later; each such wake-up takes the processor from the web server that the answer is
+ * for. So one thread at a time has the seat, which is what allows it to sleep there. The others may
+ * look, and are parked when they find nothing.
+ *
+ * Who has taken an event leaves the seat and hands it to nobody: most answers are done in
+ * microseconds. Others are awake soon all the same:
+ *
+ *   fcgi_turns_pass_on  a request that is known to wait (for a disk, an upstream) says so first
+ *   the watchman        a thread of its own that looks once a round whether the work goes on. Where
+ *                       it does not, it unparks one thread, then twice as many each round. It
+ *                       sleeps while there is no traffic.
+ *
+ * "Leader/Followers" (Schmidt et al., Pattern-Oriented Software Architecture 2, 2000), where the
+ * leader does not appoint a successor unless there is need of one.
+ */
+#ifndef HEARTH_FCGI_TURNS_H
+#define HEARTH_FCGI_TURNS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "hearth/base.h"
+
+enum {
+    FCGI_TURNS_ROUND_US = 1000, /* of the watchman */
+    FCGI_TURNS_FEW = 16         /* events a round: fewer, and a thread more may help */
+};
+
+/* A thread's own. */
+struct fcgi_turn {
+    bool seated;
+    bool parked; /* under the lock */
+    pthread_cond_t wake;
+    struct fcgi_turn *next;
+};
+
+struct fcgi_turns {
+    bool (*events_wait)(void *context);
+    void *context;
+
+    atomic_bool seat_taken;
+    atomic_uint taken; /* events, ever; wraps */
+    atomic_bool watchman_sleeps;
+
+    pthread_mutex_t lock;     /* guards what follows */
+    struct fcgi_turn *parked; /* the one whose caches are warmest first */
+    pthread_cond_t traffic;   /* for the watchman */
+    bool ended;
+};
+
+/* `events_wait`: is there an event that nobody has taken? Asked by the watchman alone. */
+void fcgi_turns_init(struct fcgi_turns *turns, bool (*events_wait)(void *context), void *context);
+/* No thread, nor the watchman, is inside any more. */
+void fcgi_turns_clean(struct fcgi_turns *turns);
+
+void fcgi_turn_init(struct fcgi_turn *turn);
+void fcgi_turn_clean(struct fcgi_turn *turn);
+
+/* True: the thread has the seat and may wait for an event. False: it may only look. */
+bool fcgi_turns_seek(struct fcgi_turns *turns, struct fcgi_turn *turn);
+/* What came of it; the seat is left. Who found nothing without the seat is parked in here. */
+void fcgi_turns_found(struct fcgi_turns *turns, struct fcgi_turn *turn, bool found);
+/* The calling thread will wait: another one is unparked unless one has the seat. */
+void fcgi_turns_pass_on(struct fcgi_turns *turns);
+
+/* The watchman's life, until the end. */
+void fcgi_turns_watch(struct fcgi_turns *turns);
+/* Nobody is parked from now on. Any thread. */
+void fcgi_turns_end(struct fcgi_turns *turns);
+
+#endif
