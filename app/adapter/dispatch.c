@@ -56,13 +56,12 @@ static enum hearth_error refuse_method(struct exchange *exchange, struct view al
 static enum hearth_error run_handler(struct exchange *exchange)
 {
     const struct route *route = exchange->target->route;
-    const struct app_options *options = &exchange->app->options;
     if (!bulkhead_enter(&exchange->app->bulkheads, route->bulkhead))
         return request_fail(&exchange->request, HEARTH_BUSY,
                             "too many requests of this kind are being handled");
     exchange->held = route->bulkhead;
-    if (route->bulkhead != BULKHEAD_NONE && options->will_wait)
-        options->will_wait(options->will_wait_context);
+    if (route->bulkhead != BULKHEAD_NONE)
+        request_will_wait(&exchange->request);
     return route->handler(&exchange->request, &exchange->response, exchange->target->state);
 }
 

@@ -20,10 +20,6 @@ struct app_options {
     size_t threads;      /* Required. Of this process: what bulkheads are counted against. */
     size_t worker;       /* Which process of the pool this is, from 1: a label of its gauges, which
                             begin at zero here, so that a dead predecessor leaves nothing. 0 = none. */
-    /* Called before the handler of a route that has a bulkhead, that is, one that may wait; on the
-     * request's thread. NULL = nobody wants to know. */
-    void (*will_wait)(void *context);
-    void *will_wait_context;
 };
 
 /* Opens the object store and auth, starts every module, builds the router. On error nothing is left

@@ -3,9 +3,10 @@
  *
  * Connections are one-shot: epoll gives a readable one to one thread and then keeps silent about it
  * until the thread has answered and arms it again. So a kept connection that is idle costs no
- * thread, and any number of them can stand beside any number of threads. One thread at a time
- * sleeps in epoll_wait, the one that was awake last goes first, since its caches are warm. The
- * listener is registered exclusively: a new connection wakes one worker.
+ * thread, and any number of them can stand beside any number of threads. Mostly
+ * one thread sleeps in epoll_wait; of the parked ones, the one that was awake last goes first,
+ * since its caches are warm. The listener is registered exclusively: a new connection wakes one
+ * worker.
  *
  * A thread that waits for its peer serves nobody else. So the threads that do are counted, whatever
  * it is they wait for, and the last quarter, at least the last one, never does (fcgi_places.h):
@@ -302,7 +303,7 @@ static enum fcgi_fate serve_request(struct loop_thread *thread, int connection, 
         return FCGI_FATE_GONE;
     }
     const struct fcgi_loop_options *options = &thread->loop->options;
-    options->serve(options->context, thread->exchange, thread->arena);
+    options->serve(options->context, thread->exchange, thread->arena, &thread->turn);
     const enum fcgi_fate fate = fcgi_exchange_end(thread->exchange);
     arena_reset(thread->arena);
     return fate;
@@ -375,9 +376,9 @@ static void take_turn(struct loop_thread *thread)
 {
     struct fcgi_loop *loop = thread->loop;
     struct epoll_event event;
-    const bool may_wait = fcgi_turns_seek(&loop->turns, &thread->turn);
+    const bool may_wait = fcgi_turn_seek(&thread->turn);
     const int count = epoll_wait(loop->epoll, &event, 1, may_wait ? -1 : 0);
-    fcgi_turns_found(&loop->turns, &thread->turn, count == 1);
+    fcgi_turn_found(&thread->turn, count == 1);
     if (count == 1) {
         handle_event(thread, &event);
     }
@@ -395,7 +396,7 @@ enum hearth_error fcgi_loop_run(struct fcgi_loop *loop)
         fcgi_exchange_share(thread.exchange, &loop->places);
     }
     const enum hearth_error error = thread.exchange && thread.arena ? HEARTH_OK : HEARTH_NO_MEMORY;
-    fcgi_turn_init(&thread.turn);
+    fcgi_turn_init(&thread.turn, &loop->turns);
     while (error == HEARTH_OK && !atomic_load(&loop->stopping)) {
         take_turn(&thread);
     }
@@ -408,11 +409,6 @@ enum hearth_error fcgi_loop_run(struct fcgi_loop *loop)
 void fcgi_loop_watch(struct fcgi_loop *loop)
 {
     fcgi_turns_watch(&loop->turns);
-}
-
-void fcgi_loop_pass_on(struct fcgi_loop *loop)
-{
-    fcgi_turns_pass_on(&loop->turns);
 }
 
 /* ---- Start and end ---- */

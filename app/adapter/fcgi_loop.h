@@ -10,10 +10,13 @@
 
 #include "app/adapter/fcgi_shared.h"
 #include "app/adapter/fcgi_transport.h"
+#include "app/adapter/fcgi_turns.h"
 
 /* Answers the request that the exchange has begun: completes it or breaks it off. The arena is
- * empty, and reset afterwards. Any thread of the loop, many at once. */
-typedef void fcgi_serve_fn(void *context, struct fcgi_exchange *exchange, struct arena *arena);
+ * empty, and reset afterwards; `turn` is passed on before it waits. Any thread of the loop, many at
+ * once. */
+typedef void fcgi_serve_fn(void *context, struct fcgi_exchange *exchange, struct arena *arena,
+                           struct fcgi_turn *turn);
 
 struct fcgi_loop_options {
     enum fcgi_mode mode;            /* Required. */
@@ -40,8 +43,6 @@ void fcgi_loop_free(struct fcgi_loop *loop);
 HEARTH_MUST_CHECK enum hearth_error fcgi_loop_run(struct fcgi_loop *loop);
 /* The life of the watchman, one thread more (fcgi_turns.h). */
 void fcgi_loop_watch(struct fcgi_loop *loop);
-/* From inside `serve`: the request is of a kind that may wait. */
-void fcgi_loop_pass_on(struct fcgi_loop *loop);
 
 /* The following from any thread. */
 void fcgi_loop_stop_accepting(struct fcgi_loop *loop); /* after taking what waits already */

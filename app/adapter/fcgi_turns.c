@@ -2,7 +2,7 @@
  * fcgi_turns.c - atomics for the threads that are awake, a list under a mutex for those that are
  * parked.
  *
- * No event waits for ever: whenever nobody has the seat though somebody is parked, the watchman is
+ * No event waits for ever: whenever nobody is seated though somebody is parked, the watchman is
  * awake. It goes to sleep, and threads park, under the lock; each says so before it looks at the
  * other's word for the last time.
  */
@@ -13,6 +13,8 @@
 void fcgi_turns_init(struct fcgi_turns *turns, bool (*events_wait)(void *context), void *context)
 {
     *turns = (struct fcgi_turns){.events_wait = events_wait, .context = context};
+    atomic_init(&turns->seats, 1);
+    atomic_init(&turns->needed, 1);
     pthread_mutex_init(&turns->lock, NULL);
     pthread_cond_init(&turns->traffic, NULL);
 }
@@ -23,9 +25,9 @@ void fcgi_turns_clean(struct fcgi_turns *turns)
     pthread_mutex_destroy(&turns->lock);
 }
 
-void fcgi_turn_init(struct fcgi_turn *turn)
+void fcgi_turn_init(struct fcgi_turn *turn, struct fcgi_turns *turns)
 {
-    *turn = (struct fcgi_turn){.seated = false};
+    *turn = (struct fcgi_turn){.turns = turns};
     pthread_cond_init(&turn->wake, NULL);
 }
 
@@ -36,9 +38,18 @@ void fcgi_turn_clean(struct fcgi_turn *turn)
 
 /* ---- Threads ---- */
 
-bool fcgi_turns_seek(struct fcgi_turns *turns, struct fcgi_turn *turn)
+bool fcgi_turn_seek(struct fcgi_turn *turn)
 {
-    turn->seated = !atomic_load(&turns->seat_taken) && !atomic_exchange(&turns->seat_taken, true);
+    struct fcgi_turns *turns = turn->turns;
+    if (turn->waits) {
+        turn->waits = false;
+        atomic_fetch_sub(&turns->waiting, 1);
+    }
+    unsigned seated = atomic_load(&turns->seated);
+    turn->seated = false;
+    while (!turn->seated && seated < atomic_load(&turns->seats)) {
+        turn->seated = atomic_compare_exchange_weak(&turns->seated, &seated, seated + 1);
+    }
     return turn->seated;
 }
 
@@ -78,13 +89,14 @@ static void park(struct fcgi_turns *turns, struct fcgi_turn *turn)
     pthread_mutex_unlock(&turns->lock);
 }
 
-void fcgi_turns_found(struct fcgi_turns *turns, struct fcgi_turn *turn, bool found)
+void fcgi_turn_found(struct fcgi_turn *turn, bool found)
 {
+    struct fcgi_turns *turns = turn->turns;
     if (found) {
         atomic_fetch_add(&turns->taken, 1);
     }
     if (turn->seated) {
-        atomic_store(&turns->seat_taken, false);
+        atomic_fetch_sub(&turns->seated, 1);
     }
     if (found && atomic_load(&turns->watchman_sleeps)) {
         pthread_mutex_lock(&turns->lock);
@@ -96,9 +108,23 @@ void fcgi_turns_found(struct fcgi_turns *turns, struct fcgi_turn *turn, bool fou
     }
 }
 
-void fcgi_turns_pass_on(struct fcgi_turns *turns)
+static void raise(atomic_uint *to, unsigned least)
 {
-    if (!atomic_load(&turns->seat_taken)) {
+    unsigned value = atomic_load(to);
+    while (value < least && !atomic_compare_exchange_weak(to, &value, least)) {
+    }
+}
+
+void fcgi_turn_pass_on(struct fcgi_turn *turn)
+{
+    struct fcgi_turns *turns = turn->turns;
+    if (!turn->waits) {
+        turn->waits = true;
+        const unsigned seats = atomic_fetch_add(&turns->waiting, 1) + 2;
+        raise(&turns->needed, seats);
+        raise(&turns->seats, seats);
+    }
+    if (atomic_load(&turns->seated) == 0) {
         pthread_mutex_lock(&turns->lock);
         unpark(turns, 1);
         pthread_mutex_unlock(&turns->lock);
@@ -124,7 +150,7 @@ static void sleep_until_traffic(struct fcgi_turns *turns, unsigned taken)
     pthread_mutex_lock(&turns->lock);
     atomic_store(&turns->watchman_sleeps, true);
     if (atomic_load(&turns->taken) != taken ||
-        (turns->parked && !atomic_load(&turns->seat_taken))) {
+        (turns->parked && atomic_load(&turns->seated) == 0)) {
         atomic_store(&turns->watchman_sleeps, false);
     }
     while (atomic_load(&turns->watchman_sleeps) && !turns->ended) {
@@ -136,7 +162,7 @@ static void sleep_until_traffic(struct fcgi_turns *turns, unsigned taken)
 /* How many threads the round is to unpark, when the one before unparked so many. */
 static unsigned relief(struct fcgi_turns *turns, unsigned taken, unsigned before)
 {
-    if (atomic_load(&turns->seat_taken)) {
+    if (atomic_load(&turns->seated) > 0) {
         return 0;
     }
     if (taken < FCGI_TURNS_FEW && turns->events_wait(turns->context)) {
@@ -158,13 +184,18 @@ void fcgi_turns_watch(struct fcgi_turns *turns)
     const struct timespec round = {.tv_nsec = FCGI_TURNS_ROUND_US * 1000L};
     unsigned before = atomic_load(&turns->taken);
     unsigned count = 0;
-    while (!has_ended(turns)) {
+    for (unsigned rounds = 1; !has_ended(turns); rounds++) {
         clock_nanosleep(CLOCK_MONOTONIC, 0, &round, NULL);
         const unsigned now = atomic_load(&turns->taken);
         count = relief(turns, now - before, count);
         pthread_mutex_lock(&turns->lock);
         unpark(turns, count);
         pthread_mutex_unlock(&turns->lock);
+        if (rounds % FCGI_TURNS_SEATS_ROUNDS == 0) {
+            const unsigned needed =
+                atomic_exchange(&turns->needed, atomic_load(&turns->waiting) + 1);
+            atomic_store(&turns->seats, needed);
+        }
         if (now == before) {
             sleep_until_traffic(turns, now);
         }

@@ -3,13 +3,15 @@
  *
  * A thread that sleeps in epoll_wait is woken for every event, also when another would have been
  * back a moment later; each such wake-up takes the processor from the web server that the answer is
- * for. So one thread at a time has the seat, which is what allows it to sleep there. The others may
- * look, and are parked when they find nothing.
+ * for. So there is one seat, which is what allows a thread to sleep there. The others may look, and
+ * are parked when they find nothing.
  *
  * Who has taken an event leaves the seat and hands it to nobody: most answers are done in
  * microseconds. Others are awake soon all the same:
  *
- *   fcgi_turns_pass_on  a request that is known to wait (for a disk, an upstream) says so first
+ *   fcgi_turn_pass_on   a request that is known to wait (for a disk, a peer) says so first. As many
+ *                       as wait at once, so many seats more there are for the next moment: their
+ *                       threads come back together, and parking each of them costs more.
  *   the watchman        a thread of its own that looks once a round whether the work goes on. Where
  *                       it does not, it unparks one thread, then twice as many each round. It
  *                       sleeps while there is no traffic.
@@ -27,12 +29,16 @@
 
 enum {
     FCGI_TURNS_ROUND_US = 1000, /* of the watchman */
-    FCGI_TURNS_FEW = 16         /* events a round: fewer, and a thread more may help */
+    FCGI_TURNS_FEW = 16,        /* events a round: fewer, and a thread more may help */
+    FCGI_TURNS_SEATS_ROUNDS =
+        128 /* then there are as many seats as were needed since the last time */
 };
 
 /* A thread's own. */
 struct fcgi_turn {
+    struct fcgi_turns *turns;
     bool seated;
+    bool waits;  /* passed on, and has not sought since */
     bool parked; /* under the lock */
     pthread_cond_t wake;
     struct fcgi_turn *next;
@@ -42,8 +48,10 @@ struct fcgi_turns {
     bool (*events_wait)(void *context);
     void *context;
 
-    atomic_bool seat_taken;
-    atomic_uint taken; /* events, ever; wraps */
+    atomic_uint seated, seats;
+    atomic_uint waiting; /* requests that were passed on */
+    atomic_uint needed;  /* seats, at most, since some were taken away last */
+    atomic_uint taken;   /* events, ever; wraps */
     atomic_bool watchman_sleeps;
 
     pthread_mutex_t lock;     /* guards what follows */
@@ -57,15 +65,16 @@ void fcgi_turns_init(struct fcgi_turns *turns, bool (*events_wait)(void *context
 /* No thread, nor the watchman, is inside any more. */
 void fcgi_turns_clean(struct fcgi_turns *turns);
 
-void fcgi_turn_init(struct fcgi_turn *turn);
+void fcgi_turn_init(struct fcgi_turn *turn, struct fcgi_turns *turns);
 void fcgi_turn_clean(struct fcgi_turn *turn);
 
-/* True: the thread has the seat and may wait for an event. False: it may only look. */
-bool fcgi_turns_seek(struct fcgi_turns *turns, struct fcgi_turn *turn);
-/* What came of it; the seat is left. Who found nothing without the seat is parked in here. */
-void fcgi_turns_found(struct fcgi_turns *turns, struct fcgi_turn *turn, bool found);
-/* The calling thread will wait: another one is unparked unless one has the seat. */
-void fcgi_turns_pass_on(struct fcgi_turns *turns);
+/* True: the thread has a seat and may wait for an event. False: it may only look. */
+bool fcgi_turn_seek(struct fcgi_turn *turn);
+/* What came of it; the seat is left. Who found nothing without a seat is parked in here. */
+void fcgi_turn_found(struct fcgi_turn *turn, bool found);
+/* The thread, which is serving, will wait: another one is unparked unless one is seated. Once or
+ * more a request. */
+void fcgi_turn_pass_on(struct fcgi_turn *turn);
 
 /* The watchman's life, until the end. */
 void fcgi_turns_watch(struct fcgi_turns *turns);

@@ -47,7 +47,13 @@ static void answer_no_memory(struct fcgi_exchange *exchange)
     }
 }
 
-static void serve_request(void *context, struct fcgi_exchange *exchange, struct arena *arena)
+static void pass_on(void *context)
+{
+    fcgi_turn_pass_on(context);
+}
+
+static void serve_request(void *context, struct fcgi_exchange *exchange, struct arena *arena,
+                          struct fcgi_turn *turn)
 {
     struct worker *worker = context;
     struct fcgi_params params;
@@ -70,6 +76,8 @@ static void serve_request(void *context, struct fcgi_exchange *exchange, struct 
     fcgi_sink_init(&sink, &options);
     params.input.body = &sink.body;
     params.input.deadline_ns = options.deadline_ns;
+    params.input.will_wait = pass_on;
+    params.input.will_wait_context = turn;
     app_handle(worker->app, arena, &params.input, &sink.sink);
     fcgi_sink_clean(&sink);
 }
@@ -126,12 +134,6 @@ static void stop_threads(struct worker *worker)
 
 /* ---- Start ---- */
 
-static void pass_on(void *context)
-{
-    struct worker *worker = context;
-    fcgi_loop_pass_on(worker->loop);
-}
-
 static enum hearth_error start_app(struct worker *worker, struct error_record *error)
 {
     const struct fcgi_worker_options *options = worker->options;
@@ -143,8 +145,6 @@ static enum hearth_error start_app(struct worker *worker, struct error_record *e
         .shared = options->shared->areas,
         .threads = options->threads,
         .worker = options->slot + 1,
-        .will_wait = pass_on,
-        .will_wait_context = worker,
     };
     return app_start(&app, &worker->app, error);
 }

@@ -4,7 +4,7 @@
 #include "app/cli/arguments.h"
 
 #include "app/cli/store_open.h"
-#include "handlers/sensor/time_parse.h"
+#include "handlers/sensor/text/time_parse.h"
 
 #include <errno.h>
 #include <math.h>

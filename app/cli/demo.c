@@ -8,7 +8,7 @@
 #include "app/cli/figures.h"
 #include "app/cli/progress.h"
 #include "app/cli/store_open.h"
-#include "handlers/sensor/series_edit.h"
+#include "handlers/sensor/series/series_edit.h"
 
 #include <inttypes.h>
 #include <stdio.h>

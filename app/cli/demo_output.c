@@ -9,8 +9,8 @@
 #include "app/cli/demo_output.h"
 
 #include "app/core/memory.h"
-#include "handlers/sensor/scale.h"
-#include "handlers/sensor/text_put.h"
+#include "handlers/sensor/record/scale.h"
+#include "handlers/sensor/text/text_put.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * export.c - `hearth export`: readings out of the store, one by one, in the forms of
  * GET /api/v1/export.
  */
-#include "handlers/sensor/export.h"
+#include "handlers/sensor/transfer/export.h"
 
 #include "app/cli/arguments.h"
 #include "app/cli/cli.h"
@@ -10,7 +10,7 @@
 #include "app/cli/figures.h"
 #include "app/cli/progress.h"
 #include "app/cli/store_open.h"
-#include "handlers/sensor/series_names.h"
+#include "handlers/sensor/series/series_names.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
  * export_file.h - standard output or a file as the place where an answer goes, so that the forms of
- * an export (handlers/sensor/export.h) serve both the web and the command line.
+ * an export (handlers/sensor/transfer/export.h) serve both the web and the command line.
  */
 #ifndef HEARTH_CLI_EXPORT_FILE_H
 #define HEARTH_CLI_EXPORT_FILE_H

@@ -1,10 +1,10 @@
 /*
- * import_job.c - reads a file, has it parsed (handlers/sensor/import.h), and hands each batch to
- * the store; behind each durable batch the state says how far it came.
+ * import_job.c - reads a file, has it parsed (handlers/sensor/transfer/import.h), and hands each
+ * batch to the store; behind each durable batch the state says how far it came.
  */
 #include "app/cli/import_job.h"
 
-#include "handlers/sensor/file_operations.h"
+#include "handlers/sensor/disk/file_operations.h"
 #include "hearth/clock.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  */
 #include "app/cli/import_state.h"
 
-#include "handlers/sensor/file_operations.h"
+#include "handlers/sensor/disk/file_operations.h"
 
 #include <errno.h>
 #include <fcntl.h>

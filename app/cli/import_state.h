@@ -11,7 +11,7 @@
 #ifndef HEARTH_CLI_IMPORT_STATE_H
 #define HEARTH_CLI_IMPORT_STATE_H
 
-#include "handlers/sensor/import.h"
+#include "handlers/sensor/transfer/import.h"
 #include "hearth/base.h"
 
 enum { IMPORT_STATE_PATH_BYTES = 2048 + 64, IMPORT_HEAD_BYTES = 65536 };

@@ -5,8 +5,8 @@
 #include "app/cli/cli.h"
 #include "app/cli/series_list.h"
 #include "app/cli/store_open.h"
-#include "handlers/sensor/series_edit.h"
-#include "handlers/sensor/series_names_internal.h"
+#include "handlers/sensor/series/series_edit.h"
+#include "handlers/sensor/series/series_names_internal.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -8,8 +8,8 @@
 
 #include "app/cli/figures.h"
 #include "app/cli/text_table.h"
-#include "handlers/sensor/live_memory.h"
-#include "handlers/sensor/series_names_internal.h"
+#include "handlers/sensor/disk/live_memory.h"
+#include "handlers/sensor/series/series_names_internal.h"
 
 #include <errno.h>
 #include <inttypes.h>

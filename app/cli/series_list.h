@@ -4,7 +4,7 @@
 #ifndef HEARTH_CLI_SERIES_LIST_H
 #define HEARTH_CLI_SERIES_LIST_H
 
-#include "handlers/sensor/series_names.h"
+#include "handlers/sensor/series/series_names.h"
 #include "hearth/reading_store.h"
 
 /* `store` may be NULL: then only what the names say. Both append to `out`. Errors: the store's,

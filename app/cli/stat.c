@@ -11,8 +11,8 @@
 #include "app/cli/store_open.h"
 #include "app/cli/store_scan.h"
 #include "app/cli/text_table.h"
-#include "handlers/sensor/file_operations.h"
-#include "handlers/sensor/record_merge.h"
+#include "handlers/sensor/disk/file_operations.h"
+#include "handlers/sensor/snapshot/record_merge.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -3,8 +3,8 @@
  */
 #include "app/cli/stat_series.h"
 
-#include "handlers/sensor/live_memory.h"
-#include "handlers/sensor/record.h"
+#include "handlers/sensor/disk/live_memory.h"
+#include "handlers/sensor/record/record.h"
 
 bool stat_table_init(struct stat_table *table, const struct series_names *names)
 {

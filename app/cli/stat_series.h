@@ -8,7 +8,7 @@
 #ifndef HEARTH_CLI_STAT_SERIES_H
 #define HEARTH_CLI_STAT_SERIES_H
 
-#include "handlers/sensor/series_names.h"
+#include "handlers/sensor/series/series_names.h"
 #include "hearth/reading_store.h"
 
 struct stat_series {

@@ -5,9 +5,9 @@
 
 #include "app/adapter/dispatch.h"
 #include "app/cli/owner.h"
-#include "handlers/sensor/keeper_socket.h"
-#include "handlers/sensor/series_names.h"
-#include "handlers/sensor/time_parse.h"
+#include "handlers/sensor/keeper/keeper_socket.h"
+#include "handlers/sensor/series/series_names.h"
+#include "handlers/sensor/text/time_parse.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -13,7 +13,7 @@
 
 #include "app/cli/cli.h"
 #include "handlers/sensor/embedded_store.h"
-#include "handlers/sensor/time_zone.h"
+#include "handlers/sensor/text/time_zone.h"
 
 struct cli_store {
     struct config *config;

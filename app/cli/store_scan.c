@@ -6,10 +6,10 @@
  */
 #include "app/cli/store_scan.h"
 
-#include "handlers/sensor/file_operations.h"
-#include "handlers/sensor/live_directory.h"
-#include "handlers/sensor/record.h"
-#include "handlers/sensor/store_id.h"
+#include "handlers/sensor/disk/file_operations.h"
+#include "handlers/sensor/disk/store_id.h"
+#include "handlers/sensor/live/live_directory.h"
+#include "handlers/sensor/record/record.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,9 +8,9 @@
 #ifndef HEARTH_CLI_STORE_SCAN_H
 #define HEARTH_CLI_STORE_SCAN_H
 
-#include "handlers/sensor/manifest.h"
-#include "handlers/sensor/snapshot.h"
-#include "handlers/sensor/store_id.h"
+#include "handlers/sensor/disk/store_id.h"
+#include "handlers/sensor/sealed/manifest.h"
+#include "handlers/sensor/snapshot/snapshot.h"
 
 struct store_scan {
     const char *store; /* must outlive it */

@@ -5,7 +5,7 @@
  * writes beside what stands. A keeper that seals a day meanwhile writes the year's summary as well;
  * the later one counts, and what it lacks is read from the records until the next seal.
  */
-#include "handlers/sensor/summary.h"
+#include "handlers/sensor/summary/summary.h"
 
 #include "app/cli/arguments.h"
 #include "app/cli/cli.h"
@@ -13,7 +13,7 @@
 #include "app/cli/progress.h"
 #include "app/cli/store_open.h"
 #include "app/cli/store_scan.h"
-#include "handlers/sensor/series_names.h"
+#include "handlers/sensor/series/series_names.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
  */
 #include "app/cli/figures.h"
 #include "app/cli/verify_work.h"
-#include "handlers/sensor/record.h"
+#include "handlers/sensor/record/record.h"
 #include "hearth/clock.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  */
 #include "app/cli/figures.h"
 #include "app/cli/verify_work.h"
-#include "handlers/sensor/record.h"
+#include "handlers/sensor/record/record.h"
 
 #include <inttypes.h>
 #include <openssl/evp.h>

@@ -6,8 +6,8 @@
  * held against what else there is.
  */
 #include "app/cli/verify_work.h"
-#include "handlers/sensor/live_directory.h"
-#include "handlers/sensor/quarantine.h"
+#include "handlers/sensor/live/live_directory.h"
+#include "handlers/sensor/live/quarantine.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,7 +6,7 @@
 
 #include "app/cli/progress.h"
 #include "app/cli/store_scan.h"
-#include "handlers/sensor/summary.h"
+#include "handlers/sensor/summary/summary.h"
 
 enum { VERIFY_PROBLEMS_MAX = 1000 }; /* so many are told */
 

@@ -39,6 +39,12 @@ enum hearth_error request_fail_internal(const struct request *request, enum hear
     return code;
 }
 
+void request_will_wait(const struct request *request)
+{
+    if (request->will_wait)
+        request->will_wait(request->will_wait_context);
+}
+
 int64_t request_time_left_ms(const struct request *request)
 {
     int64_t left_ns = request->deadline_ns - clock_monotonic_ns(request->clock);

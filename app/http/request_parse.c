@@ -76,6 +76,8 @@ static struct request_parts *begin(struct arena *arena, const struct clock *cloc
         .start_ns = clock_monotonic_ns(clock),
         .error = &parts->error,
         .body = &parts->body,
+        .will_wait = input->will_wait,
+        .will_wait_context = input->will_wait_context,
     };
     parts->body = (struct body){
         .source = input->body, .declared_bytes = -1, .max_bytes = limits->max_body_bytes};

@@ -9,16 +9,16 @@
  */
 #include "handlers/sensor/embedded_store.h"
 
-#include "handlers/sensor/live_memory.h"
+#include "handlers/sensor/disk/live_memory.h"
 
-#include "handlers/sensor/aggregate.h"
-#include "handlers/sensor/keeper_requests.h"
-#include "handlers/sensor/keeper_shared.h"
-#include "handlers/sensor/sealer.h"
-#include "handlers/sensor/slots_append.h"
-#include "handlers/sensor/snapshot.h"
-#include "handlers/sensor/store_lock.h"
-#include "handlers/sensor/summarizer.h"
+#include "handlers/sensor/aggregate/aggregate.h"
+#include "handlers/sensor/disk/store_lock.h"
+#include "handlers/sensor/keeper/keeper_requests.h"
+#include "handlers/sensor/keeper/keeper_shared.h"
+#include "handlers/sensor/keeper/slots_append.h"
+#include "handlers/sensor/sealed/sealer.h"
+#include "handlers/sensor/snapshot/snapshot.h"
+#include "handlers/sensor/summary/summarizer.h"
 
 #include <pthread.h>
 #include <stdio.h>

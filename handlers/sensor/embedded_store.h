@@ -8,7 +8,7 @@
 #ifndef HEARTH_SENSOR_EMBEDDED_STORE_H
 #define HEARTH_SENSOR_EMBEDDED_STORE_H
 
-#include "handlers/sensor/live_store.h"
+#include "handlers/sensor/live/live_store.h"
 #include "hearth/module.h"
 #include "hearth/reading_store.h"
 

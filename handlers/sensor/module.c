@@ -8,10 +8,10 @@
 #include "app/core/config_validate.h"
 #include "app/http/objects_open.h"
 #include "handlers/sensor/embedded_store.h"
-#include "handlers/sensor/influx.h"
-#include "handlers/sensor/keeper.h"
+#include "handlers/sensor/ingest/influx.h"
+#include "handlers/sensor/keeper/keeper.h"
 #include "handlers/sensor/sensor.h"
-#include "handlers/sensor/series_names.h"
+#include "handlers/sensor/series/series_names.h"
 
 #include <errno.h>
 #include <limits.h>

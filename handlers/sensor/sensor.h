@@ -8,7 +8,7 @@
 #ifndef HEARTH_SENSOR_SENSOR_H
 #define HEARTH_SENSOR_SENSOR_H
 
-#include "handlers/sensor/time_zone.h"
+#include "handlers/sensor/text/time_zone.h"
 #include "hearth/module.h"
 #include "hearth/reading_store.h"
 

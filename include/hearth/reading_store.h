@@ -21,7 +21,7 @@
  *
  * Sorted bytes are sorted times. Two readings are the same when bits 95..10 are equal.
  *
- * The store is a table of functions: the embedded store (handlers/sensor/live_store.c) is one
+ * The store is a table of functions: the embedded store (handlers/sensor/live/live_store.c) is one
  * implementation, engines on other machines may be others. tests/unit/reading_store_suite.c is
  * written against this table.
  */
@@ -158,7 +158,7 @@ struct tail_result {
     uint64_t count;
 };
 
-/* Buckets: handlers/sensor/aggregate.h. */
+/* Buckets: handlers/sensor/aggregate/aggregate.h. */
 struct bucket_query;
 struct bucket_track;
 struct aggregate_statistics;

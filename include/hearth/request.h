@@ -82,6 +82,9 @@ struct request {
     struct body *body;          /* never NULL; a body without a source is empty */
     struct error_record *error; /* never NULL; filled by request_fail */
 
+    void (*will_wait)(void *context); /* see request_will_wait */
+    void *will_wait_context;
+
     /* Filled by the router. */
     const char *route;       /* the pattern that matched, or NULL */
     struct pairs parameters; /* names of the pattern, values as in `path` ("%2F" stays) */
@@ -98,6 +101,9 @@ struct request_input {
                                  somebody else, who is not believed to be on this machine. */
     struct body_source *body; /* NULL = no body. */
     int64_t deadline_ns;      /* Monotonic; 0 = request_limits.timeout_ms from now. */
+    /* What request_will_wait calls. NULL = nobody wants to know. */
+    void (*will_wait)(void *context);
+    void *will_wait_context;
 };
 
 /* From configuration; shared by all requests; must outlive them. */
@@ -148,6 +154,11 @@ bool request_prefers_html(const struct request *request);
 int request_accepts(const struct request *request, struct view media_type);
 /* Milliseconds left until the deadline, at least 0. */
 int64_t request_time_left_ms(const struct request *request);
+
+/* The handler is about to wait for a disk or a peer: the adapter sees to it that another thread is
+ * ready for the next request meanwhile. The dispatcher says so for every route that has a bulkhead;
+ * a handler of another may say so itself. */
+void request_will_wait(const struct request *request);
 
 /* Records what went wrong, for the client to read, and gives back `code`:
  * `return request_fail(request, HEARTH_BAD_BODY, "line %zu is not JSON", line);` */

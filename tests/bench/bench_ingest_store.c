@@ -21,7 +21,7 @@
 
 #include "app/adapter/dispatch.h"
 #include "handlers/sensor/embedded_store.h"
-#include "handlers/sensor/keeper.h"
+#include "handlers/sensor/keeper/keeper.h"
 #include "hearth/limits.h"
 #include "hearth/module.h"
 #include "tests/bench/sql_store.h"

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "handlers/sensor/record.h"
+#include "handlers/sensor/record/record.h"
 #include "tests/unit/support_chance.h"
 #include "tests/unit/support_days.h"
 

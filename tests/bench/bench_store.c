@@ -17,9 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "handlers/sensor/aggregate.h"
+#include "handlers/sensor/aggregate/aggregate.h"
 #include "handlers/sensor/embedded_store.h"
-#include "handlers/sensor/series_names.h"
+#include "handlers/sensor/series/series_names.h"
 #include "tests/bench/bench_support.h"
 #include "tests/unit/support_chance.h"
 

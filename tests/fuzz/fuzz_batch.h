@@ -5,7 +5,7 @@
 #ifndef TESTS_FUZZ_BATCH_H
 #define TESTS_FUZZ_BATCH_H
 
-#include "handlers/sensor/ingest_batch.h"
+#include "handlers/sensor/ingest/ingest_batch.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -16,9 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "handlers/sensor/aggregate.h"
+#include "handlers/sensor/aggregate/aggregate.h"
 #include "handlers/sensor/embedded_store.h"
-#include "handlers/sensor/live_store.h"
+#include "handlers/sensor/live/live_store.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,8 +7,8 @@
  */
 #include "tests/fuzz/fuzz_batch.h"
 
-#include "handlers/sensor/import.h"
-#include "handlers/sensor/record.h"
+#include "handlers/sensor/record/record.h"
+#include "handlers/sensor/transfer/import.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
  * Whatever is taken for a request holds no more than a frame may, and says the same when it is
  * written again; rejected readings lie within the frame, one behind the other.
  */
-#include "handlers/sensor/keeper_frame.h"
+#include "handlers/sensor/keeper/keeper_frame.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,9 +4,9 @@
  * Whatever comes, it is refused with a text, or it is a span, at most so many buckets whose edges
  * ascend from one end of it to the other, and known series; the same question has the same words.
  */
-#include "handlers/sensor/query_edges.h"
-#include "handlers/sensor/query_parameters.h"
-#include "handlers/sensor/tail_cursor.h"
+#include "handlers/sensor/query/query_edges.h"
+#include "handlers/sensor/query/query_parameters.h"
+#include "handlers/sensor/snapshot/tail_cursor.h"
 #include "hearth/limits.h"
 
 #include <stdlib.h>

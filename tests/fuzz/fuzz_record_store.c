@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "handlers/sensor/embedded_store.h"
-#include "handlers/sensor/record.h"
+#include "handlers/sensor/record/record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
  * What is taken keeps its promises: windows ascend and lie apart, each reading has one series, ids
  * lead to indexes and back. What is refused says why.
  */
-#include "handlers/sensor/series_names.h"
+#include "handlers/sensor/series/series_names.h"
 
 #include <stdlib.h>
 #include <string.h>

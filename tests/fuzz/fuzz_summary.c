@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "handlers/sensor/day_source.h"
-#include "handlers/sensor/record.h"
+#include "handlers/sensor/record/record.h"
+#include "handlers/sensor/summary/day_source.h"
 #include "hearth/telemetry.h"
 #include "tests/unit/support_reseal.h"
 

@@ -1,7 +1,7 @@
 /*
  * fuzz_time_zone.c - any bytes as a TZif file, and, of a zone that is read, both directions.
  */
-#include "handlers/sensor/time_zone.h"
+#include "handlers/sensor/text/time_zone.h"
 
 #include <stdlib.h>
 

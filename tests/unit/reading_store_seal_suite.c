@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "handlers/sensor/aggregate.h"
+#include "handlers/sensor/aggregate/aggregate.h"
 
 #define START_MS  INT64_C(1757894691000)
 #define MINUTE_MS INT64_C(60000)

@@ -14,7 +14,7 @@
 
 #include "support.h"
 
-#include "handlers/sensor/file_operations.h"
+#include "handlers/sensor/disk/file_operations.h"
 
 enum crash_loss { CRASH_LOSES_NOTHING, CRASH_DROPS, CRASH_ZEROES, CRASH_TEARS };
 

@@ -3,7 +3,7 @@
  */
 #include "tests/unit/support_days.h"
 
-#include "handlers/sensor/record.h"
+#include "handlers/sensor/record/record.h"
 #include "hearth/clock.h"
 
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #ifndef TESTS_SUPPORT_DAYS_H
 #define TESTS_SUPPORT_DAYS_H
 
-#include "handlers/sensor/day_source.h"
+#include "handlers/sensor/summary/day_source.h"
 
 #include <stdio.h>
 

@@ -8,7 +8,7 @@
 #ifndef TESTS_SUPPORT_FAULTS_H
 #define TESTS_SUPPORT_FAULTS_H
 
-#include "handlers/sensor/file_operations.h"
+#include "handlers/sensor/disk/file_operations.h"
 
 #include <stdatomic.h>
 

@@ -6,7 +6,7 @@
 
 #include "tests/unit/support.h"
 
-#include "handlers/sensor/import.h"
+#include "handlers/sensor/transfer/import.h"
 
 #define IMPORT_TEST_NOW INT64_C(1757894700000) /* 2025-09-15T00:05:00Z */
 

@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#include "handlers/sensor/keeper.h"
+#include "handlers/sensor/keeper/keeper.h"
 
 struct keeper_board {         /* shared with the keeper's process */
     _Atomic int stop_through; /* keepers up to this number shall end */

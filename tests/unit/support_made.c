@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "handlers/sensor/live_directory.h"
-#include "handlers/sensor/record.h"
+#include "handlers/sensor/live/live_directory.h"
+#include "handlers/sensor/record/record.h"
 
 enum { DAY_MS = 86400000 };
 

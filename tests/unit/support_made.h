@@ -7,8 +7,8 @@
 
 #include "support.h"
 
-#include "handlers/sensor/live_published.h"
-#include "handlers/sensor/manifest.h"
+#include "handlers/sensor/live/live_published.h"
+#include "handlers/sensor/sealed/manifest.h"
 #include "hearth/reading_store.h"
 
 struct made_store {

@@ -2,7 +2,7 @@
  * support_memory_aggregate.c - buckets over a store in memory, the plainest way: each bucket and
  * series looks at all readings.
  */
-#include "handlers/sensor/aggregate.h"
+#include "handlers/sensor/aggregate/aggregate.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_memory_readings.h"
 

@@ -5,7 +5,7 @@
 
 #include "tests/unit/support.h"
 
-#include "handlers/sensor/record.h"
+#include "handlers/sensor/record/record.h"
 
 #include <stdlib.h>
 #include <string.h>

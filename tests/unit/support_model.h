@@ -5,7 +5,7 @@
 #ifndef TESTS_SUPPORT_MODEL_H
 #define TESTS_SUPPORT_MODEL_H
 
-#include "handlers/sensor/aggregate.h"
+#include "handlers/sensor/aggregate/aggregate.h"
 
 /* The tracks of each bucket of the query over these records, which come in any order and may be
  * there twice. Suspects count when the query says so. */

@@ -5,8 +5,8 @@
 #ifndef TESTS_SUPPORT_RESEAL_H
 #define TESTS_SUPPORT_RESEAL_H
 
-#include "handlers/sensor/checksum64.h"
-#include "handlers/sensor/summary_format.h"
+#include "handlers/sensor/record/checksum64.h"
+#include "handlers/sensor/summary/summary_format.h"
 
 static inline void reseal_part(unsigned char *bytes, size_t size, uint64_t at, uint64_t length,
                                unsigned char *checksum)

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "handlers/sensor/live_directory.h"
-#include "handlers/sensor/record.h"
-#include "handlers/sensor/store_id.h"
+#include "handlers/sensor/disk/store_id.h"
+#include "handlers/sensor/live/live_directory.h"
+#include "handlers/sensor/record/record.h"
 
 enum { PATH_SIZE = 4096, DAY_MS = 86400000 };
 

@@ -7,7 +7,7 @@
 
 #include "support_live.h"
 
-#include "handlers/sensor/manifest.h"
+#include "handlers/sensor/sealed/manifest.h"
 
 struct sealed_list {
     struct manifest_row *rows; /* as the manifest has them; to free */

@@ -8,7 +8,7 @@
 #include "support_live.h"
 #include "support_made.h"
 
-#include "handlers/sensor/snapshot.h"
+#include "handlers/sensor/snapshot/snapshot.h"
 
 #define DAY_MS INT64_C(86400000)
 #define DAY    20345 /* 2025-09-14 */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "app/core/memory.h"
-#include "handlers/sensor/record.h"
+#include "handlers/sensor/record/record.h"
 #include "support_chance.h"
 #include "support_days.h"
 #include "support_model.h"

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "handlers/sensor/checksum64.h"
-#include "handlers/sensor/digest.h"
+#include "handlers/sensor/record/checksum64.h"
+#include "handlers/sensor/record/digest.h"
 #include "support_chance.h"
 
 #define HOUR_MS INT64_C(3600000)

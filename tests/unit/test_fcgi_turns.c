@@ -43,10 +43,10 @@ static void hold(struct crew *crew)
     atomic_fetch_sub(&crew->holding, 1);
 }
 
-static void serve(struct crew *crew, char event)
+static void serve(struct crew *crew, struct fcgi_turn *turn, char event)
 {
     if (event == WAITS)
-        fcgi_turns_pass_on(&crew->turns);
+        fcgi_turn_pass_on(turn);
     if (event != QUICK)
         hold(crew);
     atomic_fetch_add(&crew->served, 1);
@@ -56,18 +56,18 @@ static void *work(void *context)
 {
     struct crew *crew = context;
     struct fcgi_turn turn;
-    fcgi_turn_init(&turn);
+    fcgi_turn_init(&turn, &crew->turns);
     while (!atomic_load(&crew->ended)) {
         struct pollfd pipe = {.fd = crew->pipe[0], .events = POLLIN};
         char event = 0;
-        if (fcgi_turns_seek(&crew->turns, &turn))
+        if (fcgi_turn_seek(&turn))
             poll(&pipe, 1, -1);
         const bool found = read(crew->pipe[0], &event, 1) == 1;
         if (!found)
             atomic_fetch_add(&crew->looked_in_vain, 1);
-        fcgi_turns_found(&crew->turns, &turn, found);
+        fcgi_turn_found(&turn, found);
         if (found)
-            serve(crew, event);
+            serve(crew, &turn, event);
     }
     fcgi_turn_clean(&turn);
     return NULL;
@@ -180,7 +180,7 @@ static void at_rest_one_is_seated_and_all_else_sleep(void **state)
     crew_start(&crew);
     expect_parked(&crew, THREADS - 1);
     expect_asleep(&crew);
-    assert_true(atomic_load(&crew.turns.seat_taken));
+    assert_true(atomic_load(&crew.turns.seated) == 1);
     const unsigned looked = atomic_load(&crew.looked_in_vain);
     for (int i = 0; i < 20; i++)
         rest();
@@ -266,8 +266,12 @@ static void passing_on_wakes_nobody_while_one_is_seated(void **state)
     crew_start(&crew);
     expect_parked(&crew, THREADS - 1);
     const unsigned looked = atomic_load(&crew.looked_in_vain);
+    struct fcgi_turn turn;
+    fcgi_turn_init(&turn, &crew.turns);
     for (int i = 0; i < 100; i++)
-        fcgi_turns_pass_on(&crew.turns);
+        fcgi_turn_pass_on(&turn);
+    assert_int_equal(atomic_load(&crew.turns.waiting), 1);
+    fcgi_turn_clean(&turn);
     assert_int_equal(parked(&crew), THREADS - 1);
     assert_int_equal(atomic_load(&crew.looked_in_vain), looked);
     crew_release(&crew);

@@ -4,7 +4,7 @@
  */
 #include "tests/unit/support_sensor.h"
 
-#include "handlers/sensor/ingest_json_scan.h"
+#include "handlers/sensor/text/ingest_json_scan.h"
 #include "hearth/limits.h"
 
 #include <stdio.h>

@@ -4,9 +4,9 @@
 #include "tests/unit/support.h"
 #include "tests/unit/support_chance.h"
 
-#include "handlers/sensor/time_parse.h"
-#include "handlers/sensor/time_zone.h"
-#include "handlers/sensor/time_zone_rule.h"
+#include "handlers/sensor/text/time_parse.h"
+#include "handlers/sensor/text/time_zone.h"
+#include "handlers/sensor/text/time_zone_rule.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "handlers/sensor/keeper_shared.h"
+#include "handlers/sensor/keeper/keeper_shared.h"
 
 enum { WORKERS = 2, THREADS = 4, NUMBERS = 1000000, BATCH = 700 };
 

@@ -14,9 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "handlers/sensor/keeper_frame.h"
-#include "handlers/sensor/keeper_server.h"
-#include "handlers/sensor/keeper_socket.h"
+#include "handlers/sensor/keeper/keeper_frame.h"
+#include "handlers/sensor/keeper/keeper_server.h"
+#include "handlers/sensor/keeper/keeper_socket.h"
 
 enum { WRITERS = 4, PER_WRITER = 150, READINGS = WRITERS * PER_WRITER, LIVE_RECORDS = 64 };
 

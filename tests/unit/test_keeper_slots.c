@@ -12,9 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "handlers/sensor/slot_text.h"
-#include "handlers/sensor/slots.h"
-#include "handlers/sensor/slots_append.h"
+#include "handlers/sensor/keeper/slot_text.h"
+#include "handlers/sensor/keeper/slots.h"
+#include "handlers/sensor/keeper/slots_append.h"
 
 enum { SLOTS = 8, WORKER = 100, OTHER_WORKER = 101 };
 

@@ -3,7 +3,7 @@
  */
 #include "tests/unit/support.h"
 
-#include "handlers/sensor/line_protocol.h"
+#include "handlers/sensor/ingest/line_protocol.h"
 #include "hearth/limits.h"
 
 #include <stdio.h>

@@ -13,8 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "handlers/sensor/live_records.h"
-#include "handlers/sensor/live_span.h"
+#include "handlers/sensor/live/live_records.h"
+#include "handlers/sensor/live/live_span.h"
 
 static int setup(void **state)
 {

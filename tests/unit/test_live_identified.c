@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "handlers/sensor/snapshot.h"
+#include "handlers/sensor/snapshot/snapshot.h"
 
 enum { FIRST = 10, SECOND = 6, TWICE = 4 };
 

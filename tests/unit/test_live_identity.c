@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "app/core/memory.h"
-#include "handlers/sensor/identity.h"
-#include "handlers/sensor/live_published.h"
+#include "handlers/sensor/live/identity.h"
+#include "handlers/sensor/live/live_published.h"
 
 enum { MANY = 50000 };
 

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "handlers/sensor/quarantine.h"
+#include "handlers/sensor/live/quarantine.h"
 
 struct ward {
     struct live_case live;

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "handlers/sensor/quarantine.h"
-#include "handlers/sensor/record.h"
+#include "handlers/sensor/live/quarantine.h"
+#include "handlers/sensor/record/record.h"
 
 enum { GOOD = 10 };
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "handlers/sensor/manifest_write.h"
+#include "handlers/sensor/sealed/manifest_write.h"
 
 static const unsigned char store_id[MANIFEST_STORE_ID_BYTES] = {1, 2, 3};
 

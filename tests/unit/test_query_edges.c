@@ -2,7 +2,7 @@
  * test_query_edges.c - where buckets begin and end: equal ones, and the hours, days, weeks and
  * months of real zones, whatever their clocks did.
  */
-#include "handlers/sensor/query_edges.h"
+#include "handlers/sensor/query/query_edges.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_chance.h"
 

@@ -5,9 +5,9 @@
 #include "tests/unit/support.h"
 #include "tests/unit/support_chance.h"
 
-#include "handlers/sensor/decimal.h"
-#include "handlers/sensor/ingest_json_scan.h"
-#include "handlers/sensor/reading_json.h"
+#include "handlers/sensor/record/reading_json.h"
+#include "handlers/sensor/text/decimal.h"
+#include "handlers/sensor/text/ingest_json_scan.h"
 
 #include <stdio.h>
 #include <stdlib.h>

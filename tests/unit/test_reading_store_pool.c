@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "handlers/sensor/keeper_shared.h"
+#include "handlers/sensor/keeper/keeper_shared.h"
 
 static void *make(void)
 {

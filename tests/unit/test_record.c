@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "handlers/sensor/record.h"
+#include "handlers/sensor/record/record.h"
 
 enum { RANDOM_READINGS = 20000 };
 

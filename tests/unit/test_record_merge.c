@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "app/core/memory.h"
-#include "handlers/sensor/live_copy.h"
-#include "handlers/sensor/record.h"
-#include "handlers/sensor/record_merge.h"
+#include "handlers/sensor/live/live_copy.h"
+#include "handlers/sensor/record/record.h"
+#include "handlers/sensor/snapshot/record_merge.h"
 #include "support_chance.h"
 
 enum { RECORDS = 2000, RUNS_MAX = 40 };

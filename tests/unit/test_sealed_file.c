@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "handlers/sensor/sealed_file.h"
+#include "handlers/sensor/sealed/sealed_file.h"
 
 static void expect_name(int32_t day, uint64_t sequence, const char *expected)
 {

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "handlers/sensor/record.h"
+#include "handlers/sensor/record/record.h"
 
 enum { DAY_S = 86400 };
 

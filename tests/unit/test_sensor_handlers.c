@@ -4,7 +4,7 @@
 #include "tests/unit/support_chance.h"
 #include "tests/unit/support_sensor.h"
 
-#include "handlers/sensor/scale.h"
+#include "handlers/sensor/record/scale.h"
 
 #include <json-c/json.h>
 #include <math.h>

@@ -3,7 +3,7 @@
  */
 #include "support.h"
 
-#include "handlers/sensor/series_names.h"
+#include "handlers/sensor/series/series_names.h"
 #include "hearth/telemetry.h"
 
 #include <stdio.h>

@@ -4,7 +4,7 @@
  */
 #include "support.h"
 
-#include "handlers/sensor/series_names.h"
+#include "handlers/sensor/series/series_names.h"
 
 #include <pthread.h>
 #include <stdatomic.h>

@@ -4,7 +4,7 @@
  */
 #include "support.h"
 
-#include "handlers/sensor/series_edit.h"
+#include "handlers/sensor/series/series_edit.h"
 #include "support_faults.h"
 
 #include <errno.h>

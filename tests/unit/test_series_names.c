@@ -4,7 +4,7 @@
 #include "support.h"
 
 #include "app/core/memory.h"
-#include "handlers/sensor/series_names.h"
+#include "handlers/sensor/series/series_names.h"
 
 #include <stdio.h>
 #include <string.h>

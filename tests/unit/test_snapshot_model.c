@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "handlers/sensor/record.h"
-#include "handlers/sensor/record_merge.h"
+#include "handlers/sensor/record/record.h"
+#include "handlers/sensor/snapshot/record_merge.h"
 #include "support_chance.h"
 
 /* ---- Beside a model ---- */

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "handlers/sensor/summarizer.h"
-#include "handlers/sensor/summary.h"
+#include "handlers/sensor/summary/summarizer.h"
+#include "handlers/sensor/summary/summary.h"
 
 static void summarize(struct snapshot_story *story)
 {

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "handlers/sensor/aggregate.h"
-#include "handlers/sensor/sealed_maps.h"
+#include "handlers/sensor/aggregate/aggregate.h"
+#include "handlers/sensor/sealed/sealed_maps.h"
 #include "support_made.h"
 
 enum { READERS = 3, BATCH = 20, LAST = 3000, SECONDS_APART = 7 * 60 };

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "handlers/sensor/store_lock.h"
+#include "handlers/sensor/disk/store_lock.h"
 
 static int setup(void **state)
 {

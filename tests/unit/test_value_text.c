@@ -1,9 +1,9 @@
 /*
  * test_value_text.c - numbers and values as text: exact, and without a double anywhere.
  */
-#include "handlers/sensor/tail_cursor.h"
-#include "handlers/sensor/text_put.h"
-#include "handlers/sensor/value_text.h"
+#include "handlers/sensor/snapshot/tail_cursor.h"
+#include "handlers/sensor/text/text_put.h"
+#include "handlers/sensor/text/value_text.h"
 #include "tests/unit/support.h"
 #include "tests/unit/support_chance.h"
 

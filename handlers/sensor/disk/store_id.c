@@ -1,0 +1,99 @@
+/*
+ * store_id.c - which store this is. The file is written beside its place and renamed, so that it is
+ * whole or not there: what cannot be read is damage, and is not replaced by another id in silence.
+ */
+#include "handlers/sensor/disk/store_id.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { TEXT_BYTES = 2 * STORE_ID_BYTES + 1, PATH_BYTES = 2048 + 32 };
+
+static int digit_value(char digit)
+{
+    if (digit >= '0' && digit <= '9')
+        return digit - '0';
+    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+static bool parse(const char text[TEXT_BYTES], unsigned char id[STORE_ID_BYTES])
+{
+    for (size_t i = 0; i < STORE_ID_BYTES; i++) {
+        int high = digit_value(text[2 * i]), low = digit_value(text[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return false;
+        id[i] = (unsigned char)(high << 4 | low);
+    }
+    return text[TEXT_BYTES - 1] == '\n';
+}
+
+static void format(const unsigned char id[STORE_ID_BYTES], char text[TEXT_BYTES])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < STORE_ID_BYTES; i++) {
+        text[2 * i] = digits[id[i] >> 4];
+        text[2 * i + 1] = digits[id[i] & 15];
+    }
+    text[TEXT_BYTES - 1] = '\n';
+}
+
+/* NOT_FOUND: there is none. */
+static enum hearth_error read_id(struct file_operations *files, const char *path,
+                                 unsigned char id[STORE_ID_BYTES], struct error_record *error)
+{
+    char text[TEXT_BYTES + 1];
+    size_t got = 0;
+    int file = file_open(files, path, O_RDONLY, 0, error);
+    if (file < 0)
+        return error_from_errno(errno);
+    enum hearth_error code = file_read_all(files, file, path, text, sizeof text, 0, &got, error);
+    file_close(files, file);
+    if (code == HEARTH_OK && (got != TEXT_BYTES || !parse(text, id)))
+        code = error_set_internal(error, HEARTH_CORRUPT, 0,
+                                  "%s is not 32 hexadecimal digits; put the right one back, or "
+                                  "remove it for another",
+                                  path);
+    return code;
+}
+
+static enum hearth_error write_id(struct file_operations *files, const char *store,
+                                  const char *path, const unsigned char id[STORE_ID_BYTES],
+                                  struct error_record *error)
+{
+    char text[TEXT_BYTES], beside[PATH_BYTES];
+    size_t written;
+    snprintf(beside, sizeof beside, "%.2047s/store.id.new", store);
+    format(id, text);
+    int file = file_open(files, beside, O_RDWR | O_CREAT | O_TRUNC, 0640, error);
+    if (file < 0)
+        return error_from_errno(errno);
+    enum hearth_error code =
+        file_write_all(files, file, beside, text, sizeof text, 0, &written, error);
+    if (code == HEARTH_OK)
+        code = file_sync(files, file, beside, error);
+    file_close(files, file);
+    if (code == HEARTH_OK)
+        code = file_rename(files, beside, path, error);
+    if (code == HEARTH_OK)
+        code = file_sync_directory(files, store, error);
+    return code;
+}
+
+enum hearth_error store_id_open(struct file_operations *files, const char *store,
+                                const unsigned char *known, unsigned char id[STORE_ID_BYTES],
+                                struct error_record *error)
+{
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%.2047s/store.id", store);
+    enum hearth_error code = read_id(files, path, id, error);
+    if (code != HEARTH_NOT_FOUND)
+        return code;
+    if (known)
+        memcpy(id, known, STORE_ID_BYTES);
+    else if (getrandom(id, STORE_ID_BYTES, 0) != STORE_ID_BYTES)
+        return error_set_internal(error, HEARTH_IO, errno, "no random bytes for %s", path);
+    return write_id(files, store, path, id, error);
+}

@@ -1,0 +1,44 @@
+/*
+ * sealed_maps.h - the mapped sealed files of a process.
+ *
+ * Files are mapped when somebody needs them and stay mapped, up to a number of them well below what
+ * the system allows a process (vm.max_map_count, 65,530); then the one that nobody has needed for
+ * the longest time goes. A file that is pinned stays. Any thread.
+ */
+#ifndef HEARTH_SENSOR_SEALED_MAPS_H
+#define HEARTH_SENSOR_SEALED_MAPS_H
+
+#include "handlers/sensor/disk/file_operations.h"
+#include "handlers/sensor/sealed/sealed_file.h"
+#include "hearth/reading_store.h"
+
+enum { SEALED_MAPS_LIMIT = 4096 };
+
+struct sealed_maps;
+
+struct sealed_map {
+    struct sealed_file file;
+    const struct record *records; /* file.records of them */
+    /* Inside. */
+    unsigned pins;
+    bool forgotten;
+    struct sealed_map *chain;         /* of its hash */
+    struct sealed_map *newer, *older; /* among those without a pin */
+};
+
+/* `files` must outlive it, `store` as well. NULL when memory ran out. */
+struct sealed_maps *sealed_maps_new(struct file_operations *files, const char *store, size_t limit);
+void sealed_maps_free(struct sealed_maps *maps); /* NULL is allowed; nothing may be pinned */
+/* Errors: CORRUPT (missing, or not of the size that the manifest says; the detail names it), IO,
+ * NO_MEMORY. */
+HEARTH_MUST_CHECK enum hearth_error sealed_maps_pin(struct sealed_maps *maps,
+                                                    const struct sealed_file *file,
+                                                    struct sealed_map **map,
+                                                    struct error_record *error);
+void sealed_maps_unpin(struct sealed_maps *maps, struct sealed_map *const *pinned, size_t count);
+/* The store is another one now: what is mapped is not asked for any more. */
+void sealed_maps_forget(struct sealed_maps *maps);
+/* How many are mapped: for tests. */
+size_t sealed_maps_count(struct sealed_maps *maps);
+
+#endif

@@ -1,0 +1,291 @@
+/*
+ * sealer.c - turns finished live files into sealed files, the oldest first.
+ *
+ * The sealer has a list of the sealed files of its own (sealed_index.h), beside the store's, so
+ * that it asks for doubled readings without holding up commits. A file without anything new in it
+ * (empty, nothing but bad slots or doubled readings) gets no rows and is only removed.
+ */
+#include "handlers/sensor/sealed/sealer.h"
+
+#include "handlers/sensor/disk/live_memory.h"
+
+#include "handlers/sensor/live/live_sealing.h"
+#include "handlers/sensor/sealed/sealing.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+
+enum { RETRY_MS = 60000, NO_YEAR = INT32_MIN, DAY_MS = 86400000 };
+
+struct sealer_metrics {
+    struct metrics *metrics;
+    struct metric *files, *readings, *seconds, *summary_errors;
+};
+
+struct sealer {
+    struct live_store *store;
+    const struct clock *clock;
+    sealer_summary_fn *summarize;
+    void *context;
+    struct sealer_metrics metrics;
+    _Atomic bool ends;
+    _Atomic int64_t retry_ns; /* not due before; 0 = at once */
+    _Atomic uint64_t behind;  /* summaries may be missing from this live file on; 0 = none are */
+    pthread_mutex_t lock;     /* held while it runs; guards the rest */
+    struct sealed_index sealed;
+    enum hearth_error failing, summary_failing; /* for the log */
+};
+
+/* ---- Life ---- */
+
+static void make_metrics(struct sealer_metrics *made, struct metrics *metrics)
+{
+    static const double seconds[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
+    *made = (struct sealer_metrics){.metrics = metrics};
+    if (!metrics)
+        return;
+    made->files =
+        metrics_counter(metrics, "hearth_sensor_sealed_files_total", "Sealed files written.", "");
+    made->readings = metrics_counter(metrics, "hearth_sensor_sealed_readings_total",
+                                     "Readings moved from live files to sealed ones.", "");
+    made->seconds = metrics_histogram(metrics, "hearth_sensor_seal_seconds",
+                                      "Time the sealing of a live file took.", "", seconds,
+                                      sizeof seconds / sizeof seconds[0]);
+    made->summary_errors = metrics_counter(metrics, "hearth_sensor_summing_errors_total",
+                                           "Years whose summaries could not be written.", "");
+}
+
+struct sealer *sealer_new(struct live_store *store, sealer_summary_fn *summarize, void *context,
+                          struct error_record *error)
+{
+    const struct live_store_options *options = live_store_options(store);
+    struct sealer *sealer = memory_new_zero(1, sizeof *sealer);
+    if (!sealer) {
+        error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for the sealer");
+        return NULL;
+    }
+    sealer->store = store;
+    sealer->clock = options->clock;
+    sealer->behind = live_store_interrupted(store);
+    sealer->summarize = summarize;
+    sealer->context = context;
+    make_metrics(&sealer->metrics, options->metrics);
+    sealed_index_init(&sealer->sealed, live_store_files(store), options->directory);
+    if (live_store_copy_sealed(store, &sealer->sealed, error) != HEARTH_OK) {
+        sealed_index_clean(&sealer->sealed);
+        memory_free(sealer);
+        return NULL;
+    }
+    pthread_mutex_init(&sealer->lock, NULL);
+    return sealer;
+}
+
+void sealer_free(struct sealer *sealer)
+{
+    if (!sealer)
+        return;
+    sealed_index_clean(&sealer->sealed);
+    pthread_mutex_destroy(&sealer->lock);
+    memory_free(sealer);
+}
+
+void sealer_end(struct sealer *sealer)
+{
+    atomic_store(&sealer->ends, true);
+}
+
+/* ---- Summaries ---- */
+
+static void summarize_year(struct sealer *sealer, int32_t year)
+{
+    struct error_record error = {0};
+    enum hearth_error code = sealer->summarize(sealer->context, year, &error);
+    if (code != HEARTH_OK)
+        metric_add(sealer->metrics.summary_errors, 1);
+    if (code != HEARTH_OK && code != sealer->summary_failing)
+        LOG_WARN("sensor_summary_failed", LOG_INTEGER("year", year),
+                 LOG_TEXT("reason", error_name(code)), LOG_TEXT("detail", error.detail));
+    sealer->summary_failing = code;
+}
+
+static int32_t year_of(const struct sealed_file *file)
+{
+    struct civil_time date;
+    if (file->day == SEALED_SUSPECT_DAY)
+        return NO_YEAR;
+    civil_from_ms((int64_t)file->day * DAY_MS, &date);
+    return date.year;
+}
+
+/* The parts ascend by day. */
+static void summarize(struct sealer *sealer, const struct sealing *sealing)
+{
+    int32_t done = NO_YEAR;
+    for (size_t i = 0; sealer->summarize && i < sealing->part_count; i++) {
+        int32_t year = year_of(&sealing->parts[i].file);
+        if (year != NO_YEAR && year != done)
+            summarize_year(sealer, year);
+        if (year != NO_YEAR)
+            done = year;
+    }
+}
+
+/* What a predecessor did not come to. */
+static void catch_up(struct sealer *sealer)
+{
+    int32_t done = NO_YEAR;
+    uint64_t from = atomic_exchange(&sealer->behind, 0);
+    for (size_t i = 0; sealer->summarize && from > 0 && i < sealer->sealed.count; i++) {
+        const struct sealed_file *file = &sealer->sealed.entries[i].file;
+        int32_t year = file->sequence >= from ? year_of(file) : NO_YEAR;
+        if (year != NO_YEAR && year != done)
+            summarize_year(sealer, year);
+        if (year != NO_YEAR)
+            done = year;
+    }
+}
+
+/* ---- One file ---- */
+
+static enum hearth_error append_rows(struct sealer *sealer, const struct sealing *sealing,
+                                     uint64_t slots, struct error_record *error)
+{
+    struct civil_time now;
+    civil_from_ms(clock_wall_ms(sealer->clock), &now);
+    return manifest_writer_append(live_store_manifest(sealer->store), now.year, sealing->parts,
+                                  sealing->part_count, slots, error);
+}
+
+/* Everything before the rows stand: nobody sees it. */
+static enum hearth_error prepare(struct sealer *sealer, struct sealing *sealing,
+                                 const struct live_finished *finished, struct error_record *error)
+{
+    enum hearth_error code = sealing_read(sealing, live_store_files(sealer->store),
+                                          live_store_options(sealer->store)->directory,
+                                          &finished->name, finished->slots, error);
+    if (code == HEARTH_OK && sealing->bad_slots > 0)
+        code = live_store_quarantine_slots(sealer->store, finished, error);
+    if (code == HEARTH_OK)
+        code = sealing_split(sealing, &sealer->sealed, error);
+    if (code == HEARTH_OK)
+        code = live_store_reserve_sealed(sealer->store, sealing->part_count, error);
+    if (code == HEARTH_OK && sealed_index_reserve(&sealer->sealed, sealing->part_count))
+        code = error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for the sealed files");
+    if (code == HEARTH_OK)
+        code = sealing_write(sealing, error);
+    return code;
+}
+
+static void log_sealed(struct sealer *sealer, const struct sealing *sealing,
+                       const struct live_finished *finished, int64_t began_ns)
+{
+    double seconds = (double)(clock_monotonic_ns(sealer->clock) - began_ns) / 1e9;
+    metric_add(sealer->metrics.files, sealing->part_count);
+    metric_add(sealer->metrics.readings, sealing->count);
+    metric_observe(sealer->metrics.seconds, seconds);
+    LOG_INFO("sensor_sealed", LOG_INTEGER("sequence", (int64_t)finished->name.sequence),
+             LOG_INTEGER("slots", (int64_t)finished->slots),
+             LOG_INTEGER("readings", (int64_t)sealing->count),
+             LOG_INTEGER("suspect", (int64_t)sealing->suspects),
+             LOG_INTEGER("files", (int64_t)sealing->part_count),
+             LOG_INTEGER("bad_slots", (int64_t)sealing->bad_slots),
+             LOG_INTEGER("doubled", (int64_t)sealing->doubled), LOG_NUMBER("ms", seconds * 1e3));
+}
+
+static void take_into_own_list(struct sealer *sealer, const struct sealing *sealing)
+{
+    for (size_t i = 0; i < sealing->part_count; i++)
+        sealed_index_add(&sealer->sealed, &sealing->parts[i].file);
+    sealed_index_settle(&sealer->sealed);
+}
+
+/* The rows stand; nothing here can fail the seal. */
+static void complete(struct sealer *sealer, const struct sealing *sealing,
+                     const struct live_finished *finished)
+{
+    struct error_record error = {0};
+    take_into_own_list(sealer, sealing);
+    live_store_take_sealed(sealer->store, finished, sealing->parts, sealing->part_count);
+    summarize(sealer, sealing);
+    enum hearth_error code = live_store_remove_sealed(sealer->store, finished, &error);
+    if (code != HEARTH_OK)
+        LOG_WARN("sensor_sealed_file_stays",
+                 LOG_INTEGER("sequence", (int64_t)finished->name.sequence),
+                 LOG_TEXT("reason", error_name(code)), LOG_TEXT("detail", error.detail));
+}
+
+static enum hearth_error seal_one(struct sealer *sealer, const struct live_finished *finished,
+                                  struct error_record *error)
+{
+    struct sealing sealing = {0};
+    int64_t began_ns = clock_monotonic_ns(sealer->clock);
+    enum hearth_error code = prepare(sealer, &sealing, finished, error);
+    if (code == HEARTH_OK && sealing.part_count > 0)
+        code = append_rows(sealer, &sealing, finished->slots, error);
+    if (code == HEARTH_OK) {
+        complete(sealer, &sealing, finished);
+        log_sealed(sealer, &sealing, finished, began_ns);
+    }
+    sealing_clean(&sealing);
+    return code;
+}
+
+/* ---- All of them ---- */
+
+static void count_error(struct sealer *sealer, enum hearth_error code)
+{
+    char labels[64] = "";
+    if (sealer->metrics.metrics &&
+        metrics_label(labels, sizeof labels, "reason", view_of(error_name(code))))
+        metric_add(metrics_counter(sealer->metrics.metrics, "hearth_sensor_seal_errors_total",
+                                   "Tries to seal that failed, by reason.", labels),
+                   1);
+}
+
+/* One line when it begins to fail, one when that is over. */
+static void note_outcome(struct sealer *sealer, enum hearth_error code,
+                         const struct error_record *error)
+{
+    int64_t retry_ns = clock_monotonic_ns(sealer->clock) + (int64_t)RETRY_MS * 1000000;
+    atomic_store(&sealer->retry_ns, code == HEARTH_OK ? 0 : retry_ns);
+    if (code != HEARTH_OK)
+        count_error(sealer, code);
+    if (code == sealer->failing)
+        return;
+    if (code != HEARTH_OK)
+        LOG_ERROR("sensor_sealing_failing", LOG_TEXT("reason", error_name(code)),
+                  LOG_TEXT("detail", error->detail));
+    else
+        LOG_INFO("sensor_sealing_recovered", LOG_TEXT("reason", error_name(sealer->failing)));
+    sealer->failing = code;
+}
+
+bool sealer_is_due(struct sealer *sealer)
+{
+    struct live_finished finished;
+    int64_t retry_ns = atomic_load(&sealer->retry_ns);
+    if (atomic_load(&sealer->behind) > 0)
+        return true;
+    return (retry_ns == 0 || clock_monotonic_ns(sealer->clock) >= retry_ns) &&
+           live_store_oldest_finished(sealer->store, &finished);
+}
+
+enum hearth_error sealer_run(struct sealer *sealer, bool finish, struct error_record *error)
+{
+    struct live_finished finished;
+    struct error_record own = {0};
+    struct error_record *said = error ? error : &own;
+    pthread_mutex_lock(&sealer->lock);
+    catch_up(sealer);
+    enum hearth_error code = finish ? live_store_finish(sealer->store, said) : HEARTH_OK;
+    while (code == HEARTH_OK && live_store_oldest_finished(sealer->store, &finished)) {
+        if (atomic_load(&sealer->ends)) {
+            pthread_mutex_unlock(&sealer->lock);
+            return error_set_internal(said, HEARTH_UNAVAILABLE, 0, "told to end");
+        }
+        code = seal_one(sealer, &finished, said);
+    }
+    note_outcome(sealer, code, said);
+    pthread_mutex_unlock(&sealer->lock);
+    return code;
+}
