@@ -440,9 +440,15 @@ static void decimals_are_rounded_as_written(void **state)
         {"0e99999999999999999999", 0, 0},
         {"999999999999999999999999999999", 0, DECIMAL_LIMIT},
         {"999999999", 0, 999999999},
+        {"-999999999", 0, -999999999},
+        {"999999999", 1, DECIMAL_LIMIT},
+        {"1000000000", 0, DECIMAL_LIMIT},
+        {"-1000000000", 0, -DECIMAL_LIMIT},
+        {"0000000000012", 0, 12},
+        {"-0", 0, 0},
     };
-    static const char *const bad[] = {"",   "-",   ".",  "1.2.3", "e5",
-                                      "1e", "1e+", "1x", "1e5x",  "NaN"};
+    static const char *const bad[] = {"",   "-",    ".",   "1.2.3", "e5",  "1e", "1e+",
+                                      "1x", "1e5x", "NaN", "1-",    "--1", "+1"};
     int64_t value;
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)

@@ -12,53 +12,62 @@
 
 /* ---- Names ---- */
 
+/* The shorter before the longer: a look-up ends at the first that is too long. */
 static const struct {
     struct view name;
     enum reading_field field;
 } names[] = {
-    {{"time", 4}, FIELD_TIME},
-    {{"sensor_timestamp", 16}, FIELD_SENSOR_TIMESTAMP},
-    {{"channel", 7}, FIELD_CHANNEL},
-    {{"rolling_code", 12}, FIELD_ROLLING_CODE},
     {{"id", 2}, FIELD_ID},
-    {{"temperature", 11}, FIELD_TEMPERATURE},
-    {{"temperature_F", 13}, FIELD_TEMPERATURE_F},
-    {{"temperature_C", 13}, FIELD_TEMPERATURE_C},
+    {{"mic", 3}, FIELD_SILENT},
+    {{"time", 4}, FIELD_TIME},
+    {{"rssi", 4}, FIELD_RSSI},
+    {{"type", 4}, FIELD_SILENT},
+    {{"name", 4}, FIELD_SILENT},
+    {{"relay", 5}, FIELD_RELAY},
+    {{"model", 5}, FIELD_SILENT},
+    {{"signal", 6}, FIELD_SIGNAL},
+    {{"series", 6}, FIELD_SILENT},
+    {{"channel", 7}, FIELD_CHANNEL},
     {{"rawTemp", 7}, FIELD_RAW_TEMP},
     {{"humidity", 8}, FIELD_HUMIDITY},
-    {{"humidity_percent", 16}, FIELD_HUMIDITY},
-    {{"battery_ok", 10}, FIELD_BATTERY_OK},
-    {{"sensor_battery_status", 21}, FIELD_BATTERY_OK},
-    {{"battery_low", 11}, FIELD_BATTERY_LOW},
-    {{"batteryLow", 10}, FIELD_BATTERY_LOW},
-    {{"signal", 6}, FIELD_SIGNAL},
-    {{"signal_dbm", 10}, FIELD_SIGNAL},
-    {{"signalStrength", 14}, FIELD_SIGNAL},
-    {{"rssi", 4}, FIELD_RSSI},
-    {{"relay", 5}, FIELD_RELAY},
     {{"occupied", 8}, FIELD_OCCUPIED},
-    {{"model", 5}, FIELD_SILENT},
-    {{"type", 4}, FIELD_SILENT},
-    {{"mic", 3}, FIELD_SILENT},
-    {{"series", 6}, FIELD_SILENT},
-    {{"name", 4}, FIELD_SILENT},
+    {{"battery_ok", 10}, FIELD_BATTERY_OK},
+    {{"batteryLow", 10}, FIELD_BATTERY_LOW},
+    {{"signal_dbm", 10}, FIELD_SIGNAL},
+    {{"temperature", 11}, FIELD_TEMPERATURE},
+    {{"battery_low", 11}, FIELD_BATTERY_LOW},
+    {{"rolling_code", 12}, FIELD_ROLLING_CODE},
     {{"time_quality", 12}, FIELD_SILENT},
+    {{"temperature_F", 13}, FIELD_TEMPERATURE_F},
+    {{"temperature_C", 13}, FIELD_TEMPERATURE_C},
+    {{"signalStrength", 14}, FIELD_SIGNAL},
+    {{"sensor_timestamp", 16}, FIELD_SENSOR_TIMESTAMP},
+    {{"humidity_percent", 16}, FIELD_HUMIDITY},
+    {{"sensor_battery_status", 21}, FIELD_BATTERY_OK},
 };
 
-enum reading_field reading_field_of(struct view name)
+typedef bool view_compare_fn(struct view a, struct view b);
+
+static enum reading_field find_field(struct view name, view_compare_fn *equal)
 {
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (view_equal(names[i].name, name))
+    const size_t count = sizeof names / sizeof names[0];
+    size_t i = 0;
+    while (i < count && names[i].name.length < name.length)
+        i++;
+    for (; i < count && names[i].name.length == name.length; i++)
+        if (equal(names[i].name, name))
             return names[i].field;
     return FIELD_COUNT;
 }
 
+enum reading_field reading_field_of(struct view name)
+{
+    return find_field(name, view_equal);
+}
+
 enum reading_field reading_field_of_any_case(struct view name)
 {
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (view_equal_ignore_case(names[i].name, name))
-            return names[i].field;
-    return FIELD_COUNT;
+    return find_field(name, view_equal_ignore_case);
 }
 
 /* ---- Values ---- */

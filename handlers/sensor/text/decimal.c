@@ -6,6 +6,8 @@
  */
 #include "handlers/sensor/text/decimal.h"
 
+enum { SMALL_DIGITS = 9 }; /* any so many stay below DECIMAL_LIMIT */
+
 struct decimal {
     struct view digits; /* with at most one '.' in them */
     bool negative;
@@ -81,9 +83,28 @@ static int64_t round_digits(struct view digits, int64_t shift)
     return value;
 }
 
+/* Most are a few digits, which need none of this. */
+static bool take_small(struct view text, int64_t *value)
+{
+    bool negative = view_starts_with(text, VIEW("-"));
+    struct view digits = view_skip(text, negative ? 1 : 0);
+    int64_t number = 0;
+    if (digits.length == 0 || digits.length > SMALL_DIGITS)
+        return false;
+    for (size_t i = 0; i < digits.length; i++) {
+        if (!is_digit(digits.data[i]))
+            return false;
+        number = number * 10 + (digits.data[i] - '0');
+    }
+    *value = negative ? -number : number;
+    return true;
+}
+
 bool decimal_round(struct view text, int places, int64_t *value)
 {
     struct decimal decimal;
+    if (places == 0 && take_small(text, value))
+        return true;
     if (!parse(text, &decimal))
         return false;
     *value = round_digits(decimal.digits, decimal.exponent + places);
@@ -109,6 +130,8 @@ static bool is_whole(const struct decimal *decimal)
 bool decimal_whole(struct view text, int64_t *value)
 {
     struct decimal decimal;
+    if (take_small(text, value))
+        return true;
     if (!parse(text, &decimal) || !is_whole(&decimal))
         return false;
     *value = round_digits(decimal.digits, decimal.exponent);

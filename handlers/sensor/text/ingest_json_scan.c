@@ -11,6 +11,9 @@
 
 #include "app/core/utf8.h"
 
+#include <endian.h>
+#include <string.h>
+
 /* What may come next; a set. */
 enum expected {
     VALUE = 1,
@@ -97,32 +100,61 @@ static size_t skip_escape(struct view text, size_t at)
     return at + 6;
 }
 
+#define EACH_BYTE(byte) (UINT64_MAX / 0xFF * (byte))
+
+/* The top bit of each of eight bytes that is a quote, an escape, a control character or not ASCII.
+ * Of the marks only the lowest is certain: a subtraction may borrow from the bytes above. */
+static uint64_t mark_special(uint64_t bytes)
+{
+    uint64_t quote = bytes ^ EACH_BYTE('"'), escape = bytes ^ EACH_BYTE('\\');
+    uint64_t marks = ((quote - EACH_BYTE(1)) & ~quote) | ((escape - EACH_BYTE(1)) & ~escape) |
+                     ((bytes - EACH_BYTE(0x20)) & ~bytes) | bytes;
+    return marks & EACH_BYTE(0x80);
+}
+
+static bool is_special(unsigned char c)
+{
+    return c < 0x20 || c >= 0x80 || c == '"' || c == '\\';
+}
+
+/* Strings are most of the text, and plain characters most of them: eight in one step. */
+static size_t skip_plain(struct view text, size_t at)
+{
+    for (uint64_t bytes, marks; text.length - at >= sizeof bytes; at += sizeof bytes) {
+        memcpy(&bytes, text.data + at, sizeof bytes);
+        marks = mark_special(le64toh(bytes));
+        if (marks != 0)
+            return at + (size_t)__builtin_ctzll(marks) / 8;
+    }
+    while (at < text.length && !is_special((unsigned char)text.data[at]))
+        at++;
+    return at;
+}
+
 /* Behind the string that begins at `at`, or SIZE_MAX. */
 static size_t skip_string(struct view text, size_t at)
 {
     bool valid = true;
-    at++;
+    at = skip_plain(text, at + 1);
     while (at < text.length && text.data[at] != '"') {
         unsigned char c = (unsigned char)text.data[at];
         if (c < 0x20)
             return SIZE_MAX;
-        if (c == '\\')
-            at = skip_escape(text, at);
-        else
-            at += c < 0x80 ? 1 : utf8_next(view_skip(text, at), &valid);
-        if (!valid)
+        at = c == '\\' ? skip_escape(text, at) : at + utf8_next(view_skip(text, at), &valid);
+        if (!valid || at == SIZE_MAX)
             return SIZE_MAX;
+        at = skip_plain(text, at);
     }
     return at < text.length ? at + 1 : SIZE_MAX;
 }
 
 static size_t skip_word(struct view text, size_t at)
 {
-    static const struct view words[] = {{"true", 4}, {"false", 5}, {"null", 4}};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (view_starts_with(view_skip(text, at), words[i]))
-            return at + words[i].length;
-    return SIZE_MAX;
+    char c = text.data[at];
+    const char *word = c == 't' ? "true" : c == 'f' ? "false" : "null";
+    size_t length = c == 'f' ? 5 : 4;
+    bool good = text.length - at >= length && memcmp(text.data + at, word, length) == 0;
+    return good ? at + length : SIZE_MAX;
 }
 
 /* Behind the string, number or word that begins at `at`, or SIZE_MAX. */
@@ -248,31 +280,50 @@ bool ingest_json_scan(struct view text, struct json_extent *extent)
 
 /* ---- Members of what was scanned ---- */
 
-static void skip_separators(struct view *text)
+static bool is_separator(char c)
 {
-    ingest_json_skip_space(text);
-    while (text->length > 0 && (text->data[0] == ',' || text->data[0] == ':')) {
-        *text = view_skip(*text, 1);
-        ingest_json_skip_space(text);
-    }
+    return c == ',' || c == ':' || ingest_json_is_space(c);
+}
+
+static size_t skip_separators(struct view text, size_t at)
+{
+    while (at < text.length && is_separator(text.data[at]))
+        at++;
+    return at;
+}
+
+/* Behind the value that begins at `at`, or SIZE_MAX. A number or a word is known to be good. */
+static size_t skip_value(struct view text, size_t at)
+{
+    struct json_extent extent;
+    size_t end = at;
+    if (at == text.length)
+        return SIZE_MAX;
+    if (text.data[at] == '"')
+        return skip_string(text, at);
+    if (text.data[at] == '{' || text.data[at] == '[')
+        return ingest_json_scan(view_skip(text, at), &extent) ? at + extent.bytes : SIZE_MAX;
+    while (end < text.length && text.data[end] != '}' && !is_separator(text.data[end]))
+        end++;
+    return end > at ? end : SIZE_MAX;
 }
 
 bool ingest_json_member(struct view *rest, struct view *key, struct view *value)
 {
-    struct json_extent extent;
-    skip_separators(rest);
-    if (rest->length == 0 || rest->data[0] != '"')
+    struct view text = *rest;
+    size_t begin = skip_separators(text, 0);
+    if (begin == text.length || text.data[begin] != '"')
         return false;
-    size_t length = skip_string(*rest, 0);
-    if (length == SIZE_MAX)
+    size_t end = skip_string(text, begin);
+    if (end == SIZE_MAX)
         return false;
-    *key = view_slice(*rest, 0, length);
-    *rest = view_skip(*rest, length);
-    skip_separators(rest);
-    if (!ingest_json_scan(*rest, &extent))
+    *key = view_from(text.data + begin, end - begin);
+    begin = skip_separators(text, end);
+    end = skip_value(text, begin);
+    if (end == SIZE_MAX)
         return false;
-    *value = view_slice(*rest, 0, extent.bytes);
-    *rest = view_skip(*rest, extent.bytes);
+    *value = view_from(text.data + begin, end - begin);
+    *rest = view_from(text.data + end, text.length - end);
     return true;
 }
 

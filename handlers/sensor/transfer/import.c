@@ -267,13 +267,12 @@ static size_t line_length(struct view bytes)
     size_t length = nul_run(bytes);
     if (length > 0)
         return length;
-    for (; length < bytes.length && length <= LIMIT_READING_BYTES; length++) {
-        if (bytes.data[length] == '\n')
-            return length + 1;
-        if (bytes.data[length] == '\0')
-            return length;
-    }
-    return 0;
+    bytes = view_slice(bytes, 0, LIMIT_READING_BYTES + 1);
+    size_t newline = view_index_of(bytes, '\n');
+    size_t nul = view_index_of(view_slice(bytes, 0, newline), '\0');
+    if (nul != SIZE_MAX)
+        return nul;
+    return newline == SIZE_MAX ? 0 : newline + 1;
 }
 
 /* The same for a row, in which quotes hide newlines; not in the header, which says what separates
