@@ -180,6 +180,16 @@ static uint64_t suspects_of(const struct statistics *statistics)
 
 /* ---- For people ---- */
 
+static void print_unreadable(const struct store_scan *scan, struct buffer *out)
+{
+    for (size_t i = 0; i < scan->unreadable_count; i++) {
+        char name[LIVE_NAME_BYTES];
+        live_name_format(&scan->unreadable[i].name, name);
+        buffer_append_format(out, "  unreadable  live/%s (%s): not counted here\n", name,
+                             scan->unreadable[i].detail);
+    }
+}
+
 static void print_head(const struct statistics *statistics, struct buffer *out)
 {
     const struct store_scan *scan = &statistics->scan;
@@ -199,6 +209,7 @@ static void print_head(const struct statistics *statistics, struct buffer *out)
     buffer_append_format(out, "  live        %s in %s files, %s\n",
                          figure_count(scan->live_count, a), figure_count(scan->live_files, b),
                          figure_bytes(scan->live_bytes, c));
+    print_unreadable(scan, out);
     buffer_append_format(out, "  manifest    %s, summaries %s, quarantine %s\n",
                          figure_bytes(statistics->manifest_bytes, a),
                          figure_bytes(statistics->summary_bytes, b),
@@ -261,6 +272,17 @@ static void append_series(const struct statistics *statistics, struct buffer *ou
     buffer_append_byte(out, '}');
 }
 
+static void append_unreadable(const struct store_scan *scan, struct buffer *out)
+{
+    buffer_append_text(out, ",\"unreadable\":[");
+    for (size_t i = 0; i < scan->unreadable_count; i++) {
+        char name[LIVE_NAME_BYTES];
+        live_name_format(&scan->unreadable[i].name, name);
+        buffer_append_format(out, "%s\"live/%s\"", i > 0 ? "," : "", name);
+    }
+    buffer_append_byte(out, ']');
+}
+
 static void print_json(const struct statistics *statistics, struct buffer *out)
 {
     const struct store_scan *scan = &statistics->scan;
@@ -287,6 +309,7 @@ static void print_json(const struct statistics *statistics, struct buffer *out)
         statistics->manifest_bytes, statistics->summary_bytes, statistics->quarantine_bytes,
         per_reading(statistics, scan->sealed_bytes + scan->live_bytes + statistics->manifest_bytes),
         per_reading(statistics, statistics->summary_bytes));
+    append_unreadable(scan, out);
     buffer_append_text(out, ",\"series\":[");
     for (uint32_t i = 0; i < statistics->table.size; i++) {
         if (statistics->table.series[i].count == 0)

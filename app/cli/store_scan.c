@@ -56,6 +56,8 @@ static enum hearth_error take_row(void *context, const struct manifest_row *row)
     scan->suspects += row->file.day == SEALED_SUSPECT_DAY;
     scan->sealed_records += row->file.records;
     scan->last = *row;
+    if (row->file.sequence > scan->highest)
+        scan->highest = row->file.sequence;
     return HEARTH_OK;
 }
 
@@ -86,6 +88,7 @@ void store_scan_clean(struct store_scan *scan)
 {
     free(scan->rows);
     free(scan->live);
+    free(scan->unreadable);
     *scan = (struct store_scan){0};
 }
 
@@ -146,34 +149,71 @@ static enum hearth_error take_slots(struct live_reading_state *state, const stru
     return code;
 }
 
+static enum hearth_error note_unreadable(struct store_scan *scan, const struct live_name *name,
+                                         const struct error_record *why, struct error_record *error)
+{
+    size_t count = scan->unreadable_count + 1;
+    struct unreadable_live *grown = realloc(scan->unreadable, count * sizeof *grown);
+    if (!grown)
+        return no_memory(error);
+    scan->unreadable = grown;
+    scan->unreadable_count = count;
+    grown[count - 1].name = *name;
+    snprintf(grown[count - 1].detail, sizeof grown->detail, "%s",
+             why->number ? strerror(why->number) : error_name(why->code));
+    return HEARTH_OK;
+}
+
+/* The bytes that count, to free. */
+static enum hearth_error read_bytes(int file, const char *path, const struct live_name *name,
+                                    unsigned char **bytes, size_t *length,
+                                    struct error_record *error)
+{
+    struct file_status status;
+    enum hearth_error code = file_status_of(&file_system, file, path, &status, error);
+    if (code != HEARTH_OK)
+        return code;
+    size_t size = (size_t)status.size_bytes;
+    if (name->poisoned && name->trusted_bytes < size)
+        size = (size_t)name->trusted_bytes;
+    *bytes = malloc(size + 1);
+    return *bytes ? file_read_all(&file_system, file, path, *bytes, size, 0, length, error)
+                  : no_memory(error);
+}
+
 static enum hearth_error read_live(struct live_reading_state *state, const struct live_name *name,
                                    bool finished, struct error_record *error)
 {
     char path[LIVE_PATH_BYTES];
-    struct file_status status;
     struct error_record inner = {0};
     unsigned char *bytes = NULL;
-    size_t got = 0;
+    size_t length = 0;
     live_path(state->scan->store, name, path);
     int file = file_open(&file_system, path, O_RDONLY, 0, &inner);
     if (file < 0 && inner.code == HEARTH_NOT_FOUND)
         return HEARTH_OK; /* sealed meanwhile */
-    if (file < 0)
-        return error_set_internal(error, inner.code, inner.number, "%s", inner.detail);
-    enum hearth_error code = file_status_of(&file_system, file, path, &status, error);
-    uint64_t size = name->poisoned && name->trusted_bytes < status.size_bytes ? name->trusted_bytes
-                                                                              : status.size_bytes;
-    if (code == HEARTH_OK && size > 0 && !(bytes = malloc((size_t)size)))
-        code = no_memory(error);
-    if (code == HEARTH_OK && size > 0)
-        code = file_read_all(&file_system, file, path, bytes, (size_t)size, 0, &got, error);
+    enum hearth_error code =
+        file < 0 ? inner.code : read_bytes(file, path, name, &bytes, &length, &inner);
     file_close(&file_system, file);
-    if (code == HEARTH_OK && bytes)
-        code = take_slots(state, name, bytes, got, finished, error);
     state->scan->live_files++;
-    state->scan->live_bytes += got;
+    if (code == HEARTH_OK) {
+        state->scan->live_bytes += length;
+        code = take_slots(state, name, bytes, length, finished, error);
+    } else if (code == HEARTH_NO_MEMORY) {
+        code = no_memory(error);
+    } else {
+        code = note_unreadable(state->scan, name, &inner, error);
+    }
     free(bytes);
     return code;
+}
+
+bool store_scan_is_sealed(const struct store_scan *scan, uint64_t sequence)
+{
+    for (size_t i = 0; sequence <= scan->highest && i < scan->count; i++)
+        if (scan->rows[i].file.sequence == sequence)
+            return true;
+    return false;
 }
 
 enum hearth_error store_scan_live(struct store_scan *scan, scan_bad_slot_fn *bad_slot,
@@ -187,7 +227,7 @@ enum hearth_error store_scan_live(struct store_scan *scan, scan_bad_slot_fn *bad
     if (code != HEARTH_OK)
         return code;
     for (size_t i = 0; code == HEARTH_OK && i < names.count; i++) {
-        if (names.names[i].sequence > scan->last.file.sequence)
+        if (!store_scan_is_sealed(scan, names.names[i].sequence))
             code = read_live(&state, &names.names[i], i + 1 < names.count, error);
     }
     live_names_clean(&names);

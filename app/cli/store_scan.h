@@ -9,8 +9,15 @@
 #define HEARTH_CLI_STORE_SCAN_H
 
 #include "handlers/sensor/disk/store_id.h"
+#include "handlers/sensor/live/live_directory.h"
 #include "handlers/sensor/sealed/manifest.h"
 #include "handlers/sensor/snapshot/snapshot.h"
+
+/* A live file that is not sealed and cannot be read. */
+struct unreadable_live {
+    struct live_name name;
+    char detail[160];
+};
 
 struct store_scan {
     const char *store; /* must outlive it */
@@ -21,11 +28,14 @@ struct store_scan {
     struct manifest_position position; /* how far the manifest was read */
     uint64_t left_bytes;               /* behind it: no complete set of parts */
     struct manifest_row last;          /* the last one; sequence 0 = there is none */
+    uint64_t highest;                  /* sequence of the rows */
     uint64_t sealed_records, sealed_bytes;
 
     struct record *live; /* the good ones of the live files, ascending, each once */
     size_t live_count;
     uint64_t live_files, live_bytes, live_slots;
+    struct unreadable_live *unreadable; /* of which nothing is in `live` */
+    size_t unreadable_count;
 };
 
 /* A slot of a live file that is no record; `reason` TORN_TAIL: fewer than 12 bytes at the end of a
@@ -37,8 +47,10 @@ typedef void scan_bad_slot_fn(void *context, const char *name, uint64_t sequence
  * those of manifest_read; CORRUPT or NOT_FOUND for store.id. */
 HEARTH_MUST_CHECK enum hearth_error store_scan_manifest(struct store_scan *scan, const char *store,
                                                         struct error_record *error);
-/* Reads the live files that are not sealed. `bad_slot` may be NULL. Errors: IO and the like,
- * NO_MEMORY. */
+/* Do the rows name the live file of that number? */
+bool store_scan_is_sealed(const struct store_scan *scan, uint64_t sequence);
+/* Reads the live files that are not sealed; one that cannot be read is noted. `bad_slot` may be
+ * NULL. Errors: IO and the like (of the directory), NO_MEMORY. */
 HEARTH_MUST_CHECK enum hearth_error store_scan_live(struct store_scan *scan,
                                                     scan_bad_slot_fn *bad_slot, void *context,
                                                     struct error_record *error);

@@ -18,7 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { REST_PATH_BYTES = 2048 + 128, STRAYS_TOLD = 20, TRIES = 20, PAUSE_NS = 100000000 };
+enum {
+    REST_PATH_BYTES = 2048 + 128,
+    STRAYS_TOLD = 20,
+    TRIES = 20,
+    PAUSE_NS = 100000000,
+    SINCE_FILES = 256
+};
 
 static bool exists(const struct verify *verify, const char *name)
 {
@@ -41,11 +47,26 @@ static bool live_file_stands(const struct verify *verify, uint64_t sequence)
 
 /* ---- The end of the manifest ---- */
 
+/* Live files that were sealed since the manifest was read. */
+struct since {
+    uint64_t sequences[SINCE_FILES];
+    size_t count;
+};
+
 static enum hearth_error see_row(void *context, const struct manifest_row *row)
 {
-    uint64_t *newest = context;
-    *newest = row->file.sequence;
+    struct since *since = context;
+    if (row->part == 1 && since->count < SINCE_FILES)
+        since->sequences[since->count++] = row->file.sequence;
     return HEARTH_OK;
+}
+
+static bool is_sealed_since(const struct since *since, uint64_t sequence)
+{
+    for (size_t i = 0; i < since->count; i++)
+        if (since->sequences[i] == sequence)
+            return true;
+    return false;
 }
 
 /* Does a keeper hold the store? Then a seal may be under way. */
@@ -62,15 +83,15 @@ static bool is_held(const struct verify *verify)
 }
 
 /* Reads on from where the scan stopped; a seal that is under way comes to its end. Gives back how
- * many bytes are left then, and the last sequence that stands. */
-static uint64_t read_on(const struct verify *verify, uint64_t *newest)
+ * many bytes are left then. */
+static uint64_t read_on(const struct verify *verify, struct since *since)
 {
     struct manifest_position position = verify->scan.position;
     uint64_t left = 0;
-    *newest = verify->scan.last.file.sequence;
+    *since = (struct since){0};
     for (int i = 0; i < TRIES; i++) {
         if (manifest_read(&file_system, verify->store, verify->scan.id, &position, NULL, see_row,
-                          newest, &left, NULL) != HEARTH_OK ||
+                          since, &left, NULL) != HEARTH_OK ||
             left == 0 || !is_held(verify))
             return left;
         nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
@@ -96,8 +117,8 @@ void verify_end_of_manifest(struct verify *verify)
 {
     struct manifest_row row;
     char where[64], name[SEALED_NAME_BYTES] = "";
-    uint64_t newest;
-    uint64_t left = verify->scan.left_bytes > 0 ? read_on(verify, &newest) : 0;
+    struct since since;
+    uint64_t left = verify->scan.left_bytes > 0 ? read_on(verify, &since) : 0;
     if (left == 0)
         return;
     bool known = left_row(verify, &row);
@@ -121,7 +142,7 @@ void verify_end_of_manifest(struct verify *verify)
 struct strays {
     struct verify *verify;
     const char *directory; /* below the store's */
-    uint64_t newest;       /* the last sequence that is sealed */
+    struct since since;
     uint64_t found;
     char years[256][8];
     size_t year_count;
@@ -151,9 +172,9 @@ static bool see_entry(void *context, const char *entry)
         return true;
     /* Sealed since the manifest was read, or by a seal that was broken off and will be done again.
      */
-    bool later =
-        file.sequence > strays->verify->scan.last.file.sequence &&
-        (file.sequence <= strays->newest || live_file_stands(strays->verify, file.sequence));
+    bool later = !store_scan_is_sealed(&strays->verify->scan, file.sequence) &&
+                 (is_sealed_since(&strays->since, file.sequence) ||
+                  live_file_stands(strays->verify, file.sequence));
     if (!later && strays->found++ < STRAYS_TOLD)
         verify_problem(strays->verify, name, "no row of the manifest names it");
     return true;
@@ -187,7 +208,7 @@ enum hearth_error verify_strays(struct verify *verify, struct error_record *erro
     struct strays strays = {.verify = verify};
     char directory[32];
     /* What was sealed since counts as named. */
-    read_on(verify, &strays.newest);
+    read_on(verify, &strays.since);
     enum hearth_error code = list(&strays, "sealed", see_year, error);
     for (size_t i = 0; code == HEARTH_OK && i < strays.year_count; i++) {
         snprintf(directory, sizeof directory, "sealed/%.4s", strays.years[i]);
@@ -254,6 +275,17 @@ static void check_last_slots(struct verify *verify, const struct quarantined_run
                    last->slots, last->file.sequence, records, bad);
 }
 
+static void tell_unreadable(struct verify *verify)
+{
+    for (size_t i = 0; i < verify->scan.unreadable_count; i++) {
+        const struct unreadable_live *live = &verify->scan.unreadable[i];
+        char name[LIVE_NAME_BYTES], where[LIVE_NAME_BYTES + 8];
+        live_name_format(&live->name, name);
+        snprintf(where, sizeof where, "live/%s", name);
+        verify_problem(verify, where, "cannot be read (%s), and is not sealed", live->detail);
+    }
+}
+
 enum hearth_error verify_live(struct verify *verify, struct error_record *error)
 {
     struct live_check check = {.verify = verify};
@@ -264,6 +296,7 @@ enum hearth_error verify_live(struct verify *verify, struct error_record *error)
         code = store_scan_live(&verify->scan, see_bad_slot, &check, error);
     if (code == HEARTH_OK)
         check_last_slots(verify, &check.known);
+    tell_unreadable(verify);
     quarantined_runs_clean(&check.known);
     return code;
 }

@@ -834,6 +834,24 @@ def verify_finds_damage_in_live_files_as_well():
 
 
 @test
+def a_live_file_that_cannot_be_read_is_named_and_the_rest_is_looked_at():
+    place = small_store()
+    place.good("seal")
+    before = place.json("stat")
+    # Behind every sealed one in the manifest, and still not sealed; reading a directory is an error.
+    os.mkdir(place.stored("live", "00000000.bin"))
+    code, found = problems(place)
+    equal((code, [p["where"] for p in found]), (1, ["live/00000000.bin"]))
+    assert "cannot be read (Is a directory), and is not sealed" in found[0]["what"], found
+    stat = place.json("stat")
+    equal((stat["readings"], stat["unreadable"]), (before["readings"], ["live/00000000.bin"]))
+    assert "unreadable  live/00000000.bin (Is a directory)" in place.good("stat")
+    place.bad(1, "00000000.bin", "seal")
+    os.rmdir(place.stored("live", "00000000.bin"))
+    equal((problems(place), place.json("stat")["unreadable"]), ((0, []), []))
+
+
+@test
 def verify_works_on_a_copy_and_changes_nothing():
     place = small_store()
     copy = place.path("copy")

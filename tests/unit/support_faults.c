@@ -65,7 +65,11 @@ static int fault_open(struct file_operations *files, const char *path, int flags
         return -1;
     if ((flags & O_CREAT) && access(path, F_OK) != 0 && no_room(files))
         return -1;
-    return file_system.open(&file_system, path, flags, mode);
+    int file = file_system.open(&file_system, path, flags, mode);
+    if (file >= 0 && file < (int)sizeof faults_of(files)->is_unreadable)
+        faults_of(files)->is_unreadable[file] =
+            faults_of(files)->unreadable && strstr(path, faults_of(files)->unreadable);
+    return file;
 }
 
 static int fault_close(struct file_operations *files, int file)
@@ -77,6 +81,11 @@ static int fault_close(struct file_operations *files, int file)
 static ssize_t fault_pread(struct file_operations *files, int file, void *bytes, size_t count,
                            off_t offset)
 {
+    struct fault_files *faults = faults_of(files);
+    if (faults->unreadable && faults->is_unreadable[file]) {
+        errno = EIO;
+        return -1;
+    }
     return strikes(files, "pread", false)
                ? -1
                : file_system.pread(&file_system, file, bytes, count, offset);

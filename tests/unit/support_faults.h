@@ -2,8 +2,8 @@
  * support_faults.h - file operations that fail when a test says so.
  *
  * Counts every call. One of them can be made to fail with an errno or to write only half, or to end
- * the process; or any can fail by chance; all writes can be made to find the disk full. Any thread,
- * but for a storm.
+ * the process; or any can fail by chance; all writes can be made to find the disk full; a file can
+ * be made unreadable. Any thread, but for a storm.
  */
 #ifndef TESTS_SUPPORT_FAULTS_H
 #define TESTS_SUPPORT_FAULTS_H
@@ -30,6 +30,8 @@ struct fault_files {
     _Atomic int syncs;            /* fdatasync calls so far */
     _Atomic int directory_syncs;  /* fsync calls so far */
     _Atomic uint64_t asked_bytes; /* of all pwrite calls so far */
+    const char *unreadable;       /* files with this in their path cannot be read; NULL = none */
+    bool is_unreadable[1024];     /* by descriptor */
     char log[64];                 /* the name of the call that failed */
 };
 

@@ -143,7 +143,7 @@ static void a_run_goes_with_all_that_it_knows(void **state)
     for (int i = 0; i < 20; i++)
         expect_known(&records, &slots[i], true);
     assert_int_equal(live_records_readings(&records), 20);
-    live_records_drop_first(&records);
+    live_records_drop(&records, records.runs[0]->name.sequence);
     for (int i = 0; i < 20; i++)
         expect_known(&records, &slots[i], i >= 10);
     assert_int_equal(records.slots, 10);

@@ -246,14 +246,16 @@ static void a_set_must_have_its_beginning_and_no_more_records_than_slots(void **
     made_store_clean(&test);
 }
 
-static void sequences_must_ascend(void **state)
+static void a_live_file_is_sealed_once(void **state)
 {
     struct made_store test;
     (void)state;
     made_store_init(&test);
     made_store_rows(&test, 5, DAY, 1, 2025);
+    made_store_rows(&test, 4, DAY + 9, 1, 2025); /* which could not be read in its turn */
+    manifest_expect_rows(&test, 2, 0);
     made_store_rows(&test, 5, DAY + 9, 1, 2025);
-    manifest_expect_corrupt(&test, "manifest/2025.ndjson line 2", "sequences do not ascend");
+    manifest_expect_corrupt(&test, "manifest/2025.ndjson line 3", "was sealed before");
     made_store_clean(&test);
 }
 
@@ -313,7 +315,7 @@ int main(void)
         STORY(damage_is_not_taken_for_a_torn_end),
         cmocka_unit_test(a_set_that_does_not_fit_is_found),
         cmocka_unit_test(a_set_must_have_its_beginning_and_no_more_records_than_slots),
-        cmocka_unit_test(sequences_must_ascend),
+        cmocka_unit_test(a_live_file_is_sealed_once),
         STORY(a_year_must_not_end_within_a_set),
         STORY(no_flipped_bit_before_the_last_row_goes_unseen),
     };

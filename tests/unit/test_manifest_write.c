@@ -21,10 +21,11 @@ struct shop {
     size_t rows;            /* seen when it was opened */
 };
 
-static bool live_stands(void *context, uint64_t after, uint64_t sequence)
+static bool live_stands(void *context, uint64_t sequence)
 {
     const struct shop *shop = context;
-    return shop->live_sequence > after && (sequence == 0 || sequence == shop->live_sequence);
+    return shop->live_sequence > shop->writer.sequence &&
+           (sequence == 0 || sequence == shop->live_sequence);
 }
 
 static enum hearth_error count_row(void *context, const struct manifest_row *row)

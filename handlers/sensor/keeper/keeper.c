@@ -183,7 +183,7 @@ static void wake_sealing(struct keeper *keeper)
 {
     struct live_finished finished;
     if (keeper_requests_wait(keeper->requests) ||
-        live_store_oldest_finished(keeper->store, &finished))
+        live_store_next_finished(keeper->store, 0, &finished))
         keeper_sealing_wake(keeper->sealing);
 }
 

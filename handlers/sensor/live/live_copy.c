@@ -128,11 +128,19 @@ static void part_merge(struct live_part *part, const struct record *records, siz
     }
 }
 
-static void part_drop(struct live_part *part, uint32_t last)
+static bool is_one_of(uint32_t source, const uint32_t *sources, size_t count)
+{
+    for (size_t i = count; i > 0; i--) /* most stand in the newest */
+        if (sources[i - 1] == source)
+            return true;
+    return false;
+}
+
+static void part_keep_of(struct live_part *part, const uint32_t *sources, size_t count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < part->count; i++) {
-        if (part->sources[i] <= last)
+        if (!is_one_of(part->sources[i], sources, count))
             continue;
         part->records[kept] = part->records[i];
         part->sources[kept++] = part->sources[i];
@@ -230,10 +238,10 @@ enum hearth_error live_copy_add(struct live_copy *copy, uint64_t sequence, struc
     return HEARTH_OK;
 }
 
-enum hearth_error live_copy_drop(struct live_copy *copy, uint64_t sequence)
+enum hearth_error live_copy_keep_of(struct live_copy *copy, const uint32_t *sources, size_t count)
 {
-    part_drop(&copy->good, (uint32_t)sequence);
-    part_drop(&copy->suspect, (uint32_t)sequence);
+    part_keep_of(&copy->good, sources, count);
+    part_keep_of(&copy->suspect, sources, count);
     series_totals_clean(&copy->totals);
     return series_totals_add(&copy->totals, copy->good.records, copy->good.count);
 }

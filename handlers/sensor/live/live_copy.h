@@ -37,7 +37,9 @@ HEARTH_MUST_CHECK enum hearth_error live_copy_own(struct live_copy **copy);
  * its totals are wrong). */
 HEARTH_MUST_CHECK enum hearth_error live_copy_add(struct live_copy *copy, uint64_t sequence,
                                                   struct record *records, size_t count);
-/* Takes out what came from live files up to `sequence`. Errors: NO_MEMORY (throw it away). */
-HEARTH_MUST_CHECK enum hearth_error live_copy_drop(struct live_copy *copy, uint64_t sequence);
+/* Takes out what came from other live files than `count` ones (the low 32 bits of their sequences,
+ * ascending). Errors: NO_MEMORY (throw it away). */
+HEARTH_MUST_CHECK enum hearth_error live_copy_keep_of(struct live_copy *copy,
+                                                      const uint32_t *sources, size_t count);
 
 #endif

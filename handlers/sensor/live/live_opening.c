@@ -2,7 +2,8 @@
  * live_opening.c - opening a live store: every slot of every file is looked at once.
  *
  * First comes the manifest. A live file whose rows stand in it is sealed and no longer counts; it
- * is removed at the end, when what counts instead is published.
+ * is removed at the end, when what counts instead is published. One without rows counts, also when
+ * later ones were sealed: it could not be read in its turn.
  *
  * Only the file with the highest number can hold what was never synced, since the next one is made
  * only when the one before is synced to its end. How far it is synced may be known from what a
@@ -24,7 +25,6 @@ struct opening {
     struct live_store *store;
     struct live_recovery recovery;
     struct live_names names;
-    size_t sealed; /* so many of the names, the first ones, are of files that were sealed */
     struct error_record *error;
     struct live_past past; /* the predecessor's word */
     bool same_files;       /* it is about the files that are there */
@@ -32,15 +32,31 @@ struct opening {
 
 /* ---- The manifest ---- */
 
-/* Fits manifest_live_fn: all but the last file are finished, and that one when it is poisoned. */
-static bool live_stands(void *context, uint64_t after, uint64_t sequence)
+/* Do its rows stand? Those of them that were read by now. */
+static bool is_sealed(const struct opening *opening, uint64_t sequence)
+{
+    const struct live_store *store = opening->store;
+    return sequence <= store->manifest.sequence && sealed_index_has(&store->sealed, sequence);
+}
+
+/* All but the last file are finished, and that one when it is poisoned or a later one was sealed.
+ */
+static bool is_finished(const struct opening *opening, size_t index)
+{
+    const struct live_names *names = &opening->names;
+    return index + 1 < names->count || names->names[index].poisoned ||
+           names->names[index].sequence <= opening->store->manifest.sequence;
+}
+
+/* Fits manifest_live_fn. */
+static bool live_stands(void *context, uint64_t sequence)
 {
     const struct opening *opening = context;
     const struct live_names *names = &opening->names;
     for (size_t i = 0; i < names->count; i++) {
-        bool finished = i + 1 < names->count || names->names[i].poisoned;
         uint64_t number = names->names[i].sequence;
-        if (finished && number > after && (sequence == 0 || number == sequence))
+        if (is_finished(opening, i) && (sequence == 0 || number == sequence) &&
+            !is_sealed(opening, number))
             return true;
     }
     return false;
@@ -88,11 +104,9 @@ static enum hearth_error read_manifest(struct opening *opening)
     store->sealed_sets = store->manifest.sets;
     store->state.manifest_year = store->manifest.position.year;
     store->state.manifest_bytes = store->manifest.position.bytes;
-    while (opening->sealed < names->count &&
-           names->names[opening->sealed].sequence <= store->manifest.sequence)
-        opening->sealed++;
-    if (opening->sealed > 0)
-        store->interrupted = names->names[0].sequence;
+    for (size_t i = names->count; i > 0; i--)
+        if (is_sealed(opening, names->names[i - 1].sequence))
+            store->interrupted = names->names[i - 1].sequence;
     store->next_sequence = store->manifest.sequence + 1;
     note_newest_sealed(store);
     return HEARTH_OK;
@@ -104,9 +118,10 @@ static void remove_sealed(struct opening *opening)
     struct live_store *store = opening->store;
     struct error_record error = {0};
     enum hearth_error code =
-        opening->sealed > 0 ? manifest_writer_confirm(&store->manifest, &error) : HEARTH_OK;
-    for (size_t i = 0; code == HEARTH_OK && i < opening->sealed; i++)
-        code = live_store_remove_file(store, &opening->names.names[i], &error);
+        store->interrupted > 0 ? manifest_writer_confirm(&store->manifest, &error) : HEARTH_OK;
+    for (size_t i = 0; code == HEARTH_OK && i < opening->names.count; i++)
+        if (is_sealed(opening, opening->names.names[i].sequence))
+            code = live_store_remove_file(store, &opening->names.names[i], &error);
     if (code != HEARTH_OK) /* another time: they do not count */
         LOG_WARN("sensor_sealed_file_stays", LOG_TEXT("reason", error_name(code)),
                  LOG_TEXT("detail", error.detail));
@@ -292,14 +307,16 @@ static enum hearth_error recover_files(struct opening *opening)
 {
     struct live_store *store = opening->store;
     enum hearth_error code = HEARTH_OK;
-    for (size_t i = opening->sealed; code == HEARTH_OK && i < opening->names.count; i++) {
+    for (size_t i = 0; code == HEARTH_OK && i < opening->names.count; i++) {
         const struct live_name *name = &opening->names.names[i];
-        bool last = i + 1 == opening->names.count;
-        if (last && !name->poisoned)
+        if (is_sealed(opening, name->sequence))
+            continue;
+        if (!is_finished(opening, i))
             code = recover_current(opening, name);
         else if (!is_discarded(opening, name))
             code = recover_finished(opening, name);
-        store->next_sequence = name->sequence + 1;
+        if (store->next_sequence <= name->sequence)
+            store->next_sequence = name->sequence + 1;
     }
     /* No number is used twice, even when its file was removed: readers know it by its number. */
     if (opening->same_files && opening->past.state.synced_bytes > 0 &&

@@ -149,11 +149,17 @@ void live_records_drop_last(struct live_records *records)
     free_run(records, records->runs[--records->count]);
 }
 
-void live_records_drop_first(struct live_records *records)
+void live_records_drop(struct live_records *records, uint64_t sequence)
 {
-    free_run(records, records->runs[0]);
+    size_t at = 0;
+    while (at < records->count && records->runs[at]->name.sequence != sequence)
+        at++;
+    if (at == records->count)
+        return;
+    free_run(records, records->runs[at]);
     records->count--;
-    memmove(records->runs, records->runs + 1, records->count * sizeof(struct live_run *));
+    memmove(records->runs + at, records->runs + at + 1,
+            (records->count - at) * sizeof(struct live_run *));
 }
 
 /* ---- Asking ---- */

@@ -45,10 +45,10 @@ HEARTH_MUST_CHECK enum hearth_error live_records_add(struct live_records *record
 struct live_run *live_records_last(const struct live_records *records);
 /* The last file has so many slots now. */
 void live_records_resize_last(struct live_records *records, uint32_t slots);
-/* The last file was set aside; was removed; the first one was sealed. */
+/* The last file was set aside; was removed; the one of that number was sealed. */
 void live_records_rename_last(struct live_records *records, const struct live_name *name);
 void live_records_drop_last(struct live_records *records);
-void live_records_drop_first(struct live_records *records);
+void live_records_drop(struct live_records *records, uint64_t sequence);
 /* Does the reading stand in any of them? */
 HEARTH_MUST_CHECK enum identity_answer live_records_find(const struct live_records *records,
                                                          const struct record *record);

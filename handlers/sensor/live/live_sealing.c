@@ -38,13 +38,24 @@ static bool is_finished(const struct live_store *store, const struct live_run *r
     return store->current.file >= 0 && run->name.sequence < store->current.sequence;
 }
 
-bool live_store_oldest_finished(struct live_store *store, struct live_finished *finished)
+static bool find_finished(const struct live_store *store, uint64_t after,
+                          struct live_finished *finished)
+{
+    for (size_t i = 0; i < store->records.count; i++) {
+        const struct live_run *run = store->records.runs[i];
+        if (run->name.sequence <= after || !is_finished(store, run))
+            continue;
+        *finished = (struct live_finished){run->name, run->slots};
+        return true;
+    }
+    return false;
+}
+
+bool live_store_next_finished(struct live_store *store, uint64_t after,
+                              struct live_finished *finished)
 {
     pthread_mutex_lock(&store->lock);
-    const struct live_run *oldest = store->records.count > 0 ? store->records.runs[0] : NULL;
-    bool found = oldest && is_finished(store, oldest) && !store->current.lost;
-    if (found)
-        *finished = (struct live_finished){oldest->name, oldest->slots};
+    bool found = !store->current.lost && find_finished(store, after, finished);
     pthread_mutex_unlock(&store->lock);
     return found;
 }
@@ -137,7 +148,7 @@ void live_store_take_sealed(struct live_store *store, const struct live_finished
         store->sealed_slots += finished->slots;
         store->sealed_sets++;
     }
-    live_records_drop_first(&store->records);
+    live_records_drop(&store->records, finished->name.sequence);
     store->state.manifest_year = store->manifest.position.year;
     store->state.manifest_bytes = store->manifest.position.bytes;
     live_store_publish(store);

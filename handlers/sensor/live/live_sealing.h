@@ -15,8 +15,9 @@ struct live_finished {
     uint64_t slots;
 };
 
-/* The finished file with the lowest number; false when there is none. */
-bool live_store_oldest_finished(struct live_store *store, struct live_finished *finished);
+/* The finished file with the lowest number above `after`; false when there is none. */
+bool live_store_next_finished(struct live_store *store, uint64_t after,
+                              struct live_finished *finished);
 /* Finishes the file that is written to, unless it is empty: the next one is made. Errors:
  * DISK_FULL, IO and the like, UNAVAILABLE. */
 HEARTH_MUST_CHECK enum hearth_error live_store_finish(struct live_store *store,

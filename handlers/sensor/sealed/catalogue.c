@@ -67,6 +67,16 @@ void catalogue_release(struct catalogue *catalogue)
         memory_free(catalogue);
 }
 
+bool catalogue_has_live(const struct catalogue *catalogue, uint64_t sequence)
+{
+    if (sequence > catalogue->last_sequence)
+        return false;
+    for (size_t i = 0; i < catalogue->count; i++)
+        if (catalogue->files[i].sequence == sequence)
+            return true;
+    return false;
+}
+
 /* Is the index the answer? */
 static bool is_first(const struct catalogue *catalogue, int32_t day, size_t index)
 {

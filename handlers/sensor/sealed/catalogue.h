@@ -15,7 +15,7 @@
 struct catalogue {
     _Atomic unsigned references;
     uint64_t lineage;       /* the same for all that were made from one another */
-    uint64_t last_sequence; /* live files up to this one are sealed */
+    uint64_t last_sequence; /* no live file above this one is sealed */
     size_t suspect_count, count;
     struct sealed_file files[]; /* count; the first suspect_count are the suspect ones */
 };
@@ -26,6 +26,9 @@ struct catalogue *catalogue_extend(const struct catalogue *base, struct sealed_f
                                    size_t count);
 struct catalogue *catalogue_keep(struct catalogue *catalogue);
 void catalogue_release(struct catalogue *catalogue); /* NULL is allowed */
+/* Is the live file of that number sealed? Mostly its number says that it is not; else all files are
+ * looked at. */
+bool catalogue_has_live(const struct catalogue *catalogue, uint64_t sequence);
 /* The index of the first file of `day` or later; `hint`: where it may be, any number. */
 size_t catalogue_find(const struct catalogue *catalogue, int32_t day, size_t hint);
 /* The files of a day from its first on. */

@@ -10,7 +10,9 @@
  * `parts` rows belong to one live file; `slots` are its slots, good and bad, on every part's row.
  * `previous` is the SHA-256 of the row before as it stands in the file, without its '\n', also over
  * the end of a year; of the very first row it is the SHA-256 of the store id's 32 hex digits
- * (STORE/store.id). Sequences ascend. A live file is sealed once its last part's row stands.
+ * (STORE/store.id). A sequence has one set. Mostly they ascend, but a live file that could not be
+ * read in its turn is sealed after later ones: a live file is sealed once its last part's row
+ * stands, whatever other rows do.
  *
  * The keeper alone appends. Rows behind the last complete set of parts are what a crash left: they
  * are cut off when the store is opened, and the live file, which is still there, is sealed again.
@@ -51,8 +53,8 @@ typedef enum hearth_error manifest_visit_fn(void *context, const struct manifest
 /* Reads the rows behind `position` up to `until` (NULL = to the end of the newest file), checks the
  * chain, and moves `position` behind the last complete set of parts; only rows of complete sets are
  * visited. What is behind it is counted in `*left_bytes` (may be NULL). Errors: CORRUPT (the detail
- * names file, line and what is wrong: not a row, chain broken, a file missing, a fork: two rows
- * with one `previous`, both named), IO and the like, NO_MEMORY. */
+ * names file, line and what is wrong: not a row, chain broken, a file missing, a sequence that was
+ * read before, a fork: two rows with one `previous`, both named), IO and the like, NO_MEMORY. */
 HEARTH_MUST_CHECK enum hearth_error manifest_read(struct file_operations *files, const char *store,
                                                   const unsigned char store_id[16],
                                                   struct manifest_position *position,

@@ -34,8 +34,10 @@ struct manifest_reader {
     bool years[MANIFEST_YEARS]; /* that have, or may have, a file */
     struct manifest_position position;
     unsigned char hash[MANIFEST_HASH_BYTES]; /* of the last row, its set complete or not */
-    uint64_t sequence;                       /* of the last complete set */
-    struct manifest_row *waiting;            /* of the set that is not complete */
+    uint64_t *sequences;                     /* of the complete sets, in their order */
+    size_t sequence_count, sequence_capacity;
+    uint64_t highest;             /* of these */
+    struct manifest_row *waiting; /* of the set that is not complete */
     size_t waiting_count, waiting_capacity;
     struct manifest_place set; /* where that begins */
     /* A line that is no row was met. */
@@ -104,6 +106,33 @@ static enum hearth_error keep_waiting(struct manifest_reader *reader,
     return HEARTH_OK;
 }
 
+/* Nearly always they ascend. */
+static bool was_seen(const struct manifest_reader *reader, uint64_t sequence)
+{
+    if (sequence > reader->highest)
+        return false;
+    for (size_t i = reader->sequence_count; i > 0; i--)
+        if (reader->sequences[i - 1] == sequence)
+            return true;
+    return false;
+}
+
+static enum hearth_error note_sequence(struct manifest_reader *reader, uint64_t sequence)
+{
+    if (reader->sequence_count == reader->sequence_capacity) {
+        size_t capacity = reader->sequence_capacity ? reader->sequence_capacity * 2 : 64;
+        uint64_t *grown = memory_resize(reader->sequences, capacity * sizeof *grown);
+        if (!grown)
+            return no_memory(reader->error);
+        reader->sequences = grown;
+        reader->sequence_capacity = capacity;
+    }
+    reader->sequences[reader->sequence_count++] = sequence;
+    if (sequence > reader->highest)
+        reader->highest = sequence;
+    return HEARTH_OK;
+}
+
 /* Is it the row that a set needs next? */
 static const char *wrong_in_set(const struct manifest_reader *reader,
                                 const struct manifest_row *row)
@@ -111,7 +140,7 @@ static const char *wrong_in_set(const struct manifest_reader *reader,
     if (reader->waiting_count == 0) {
         if (row->part != 1)
             return "a set of parts begins in its middle";
-        return row->file.sequence <= reader->sequence ? "sequences do not ascend" : NULL;
+        return was_seen(reader, row->file.sequence) ? "its live file was sealed before" : NULL;
     }
     const struct manifest_row *first = &reader->waiting[0];
     if (row->file.sequence != first->file.sequence)
@@ -129,12 +158,14 @@ static enum hearth_error complete_set(struct manifest_reader *reader, int32_t ye
         records += reader->waiting[i].file.records;
     if (records > reader->waiting[0].slots)
         return blame(reader, &reader->set, "more records than its live file had slots");
+    enum hearth_error noted = note_sequence(reader, reader->waiting[0].file.sequence);
+    if (noted != HEARTH_OK)
+        return noted;
     for (size_t i = 0; i < reader->waiting_count; i++) {
         enum hearth_error code = reader->visit(reader->context, &reader->waiting[i]);
         if (code != HEARTH_OK)
             return code;
     }
-    reader->sequence = reader->waiting[0].file.sequence;
     reader->waiting_count = 0;
     reader->position.year = year;
     reader->position.bytes = end;
@@ -403,6 +434,7 @@ enum hearth_error manifest_read(struct file_operations *files, const char *store
     EVP_MD_free(reader->sha256);
     EVP_MD_CTX_free(reader->digest);
     memory_free(reader->waiting);
+    memory_free(reader->sequences);
     memory_free(reader);
     return code;
 }

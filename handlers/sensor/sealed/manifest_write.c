@@ -55,7 +55,8 @@ static enum hearth_error see_row(void *context, const struct manifest_row *row)
     struct reading *reading = context;
     if (row->part == row->parts)
         reading->writer->sets++;
-    reading->writer->sequence = row->file.sequence;
+    if (row->file.sequence > reading->writer->sequence)
+        reading->writer->sequence = row->file.sequence;
     return reading->visit ? reading->visit(reading->context, row) : HEARTH_OK;
 }
 
@@ -84,7 +85,7 @@ static enum hearth_error judge_tail(struct manifest_writer *writer, int file, co
     struct view tail = view_from(text, got);
     bool says = tail_sequence(tail, &sequence);
     /* One that does not say is a piece of a row, or zeros: of the file that is sealed next. */
-    if ((!says || sequence > 0) && live_stands(context, writer->sequence, says ? sequence : 0))
+    if ((!says || sequence > 0) && live_stands(context, says ? sequence : 0))
         return HEARTH_OK;
     return error_set_internal(error, HEARTH_CORRUPT, 0,
                               "%s is damaged from byte %" PRIu64
@@ -298,7 +299,8 @@ enum hearth_error manifest_writer_append(struct manifest_writer *writer, int32_t
     position.bytes += length;
     writer->position = position;
     writer->poisoned = false;
-    writer->sequence = parts[0].file.sequence;
+    if (parts[0].file.sequence > writer->sequence)
+        writer->sequence = parts[0].file.sequence;
     writer->sets++;
     return HEARTH_OK;
 }

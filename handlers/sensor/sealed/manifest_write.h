@@ -19,13 +19,14 @@ struct manifest_writer {
     struct file_operations *files;
     const char *store;                 /* must outlive it */
     struct manifest_position position; /* behind the rows that count; they are on the disk */
-    uint64_t sequence;                 /* of the live file sealed last, 0 = none */
+    uint64_t sequence;                 /* the highest of a live file sealed, 0 = none */
     uint64_t sets;                     /* how many live files were sealed */
     bool poisoned;                     /* the file is written to no more, but replaced */
 };
 
-/* Does a finished live file stand whose number is above `after`, and is `sequence` (0 = any)? */
-typedef bool manifest_live_fn(void *context, uint64_t after, uint64_t sequence);
+/* Does a finished live file stand that none of the rows visited is about, of the number `sequence`
+ * (0 = any)? */
+typedef bool manifest_live_fn(void *context, uint64_t sequence);
 
 /* Reads the whole manifest, a row at a time (`visit` may be NULL), and cuts off what is behind the
  * last complete set of parts. That is only done when the live file of these rows still stands, from
@@ -42,9 +43,9 @@ manifest_writer_open(struct manifest_writer *writer, struct file_operations *fil
 HEARTH_MUST_CHECK enum hearth_error manifest_writer_confirm(struct manifest_writer *writer,
                                                             struct error_record *error);
 /* Appends the rows of one live file, all or none, on the disk when it returns HEARTH_OK; moves
- * `position`. All parts have one sequence, above the last one. `slots`: of the live file. `year`:
- * now, UTC; a clock that went back does not lead to an older file. After an error calling it again
- * is right. Errors: DISK_FULL, IO and the like, CORRUPT (the file is shorter than it was),
+ * `position`. All parts have one sequence, which has no rows yet. `slots`: of the live file.
+ * `year`: now, UTC; a clock that went back does not lead to an older file. After an error calling
+ * it again is right. Errors: DISK_FULL, IO and the like, CORRUPT (the file is shorter than it was),
  * NO_MEMORY. */
 HEARTH_MUST_CHECK enum hearth_error manifest_writer_append(struct manifest_writer *writer,
                                                            int32_t year,

@@ -507,3 +507,11 @@ void sealed_index_settle(struct sealed_index *index)
     index->day = INT64_MIN;
     index->quiet_from_ms = index->quiet_to_ms = 0;
 }
+
+bool sealed_index_has(const struct sealed_index *index, uint64_t sequence)
+{
+    for (size_t i = 0; i < index->count; i++)
+        if (index->entries[i].file.sequence == sequence)
+            return true;
+    return false;
+}

@@ -52,6 +52,8 @@ HEARTH_MUST_CHECK enum hearth_error sealed_index_reserve(struct sealed_index *in
 /* There must be room. Settle when all are added, and before anything is asked. */
 void sealed_index_add(struct sealed_index *index, const struct sealed_file *file);
 void sealed_index_settle(struct sealed_index *index);
+/* Is there a file of the live file of that number? Looks at all of them. */
+bool sealed_index_has(const struct sealed_index *index, uint64_t sequence);
 /* Errors: CORRUPT (a file is missing or has another size), IO, NO_MEMORY. */
 HEARTH_MUST_CHECK enum hearth_error sealed_index_find(struct sealed_index *index,
                                                       const struct record *record, bool *known,

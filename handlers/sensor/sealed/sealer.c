@@ -1,6 +1,10 @@
 /*
  * sealer.c - turns finished live files into sealed files, the oldest first.
  *
+ * A file that cannot be read is passed over (passed_over.h): it stays as it is, the later ones are
+ * sealed, and it is tried again every minute. What the keeper knows of its readings it knows from
+ * its own tables, so that nothing of it is taken twice meanwhile.
+ *
  * The sealer has a list of the sealed files of its own (sealed_index.h), beside the store's, so
  * that it asks for doubled readings without holding up commits. A file without anything new in it
  * (empty, nothing but bad slots or doubled readings) gets no rows and is only removed.
@@ -10,6 +14,7 @@
 #include "handlers/sensor/disk/live_memory.h"
 
 #include "handlers/sensor/live/live_sealing.h"
+#include "handlers/sensor/sealed/passed_over.h"
 #include "handlers/sensor/sealed/sealing.h"
 
 #include <inttypes.h>
@@ -19,7 +24,7 @@ enum { RETRY_MS = 60000, NO_YEAR = INT32_MIN, DAY_MS = 86400000 };
 
 struct sealer_metrics {
     struct metrics *metrics;
-    struct metric *files, *readings, *seconds, *summary_errors;
+    struct metric *files, *readings, *seconds, *summary_errors, *unreadable;
 };
 
 struct sealer {
@@ -33,6 +38,7 @@ struct sealer {
     _Atomic uint64_t behind;  /* summaries may be missing from this live file on; 0 = none are */
     pthread_mutex_t lock;     /* held while it runs; guards the rest */
     struct sealed_index sealed;
+    struct passed_over passed;
     enum hearth_error failing, summary_failing; /* for the log */
 };
 
@@ -53,6 +59,9 @@ static void make_metrics(struct sealer_metrics *made, struct metrics *metrics)
                                       sizeof seconds / sizeof seconds[0]);
     made->summary_errors = metrics_counter(metrics, "hearth_sensor_summing_errors_total",
                                            "Years whose summaries could not be written.", "");
+    made->unreadable = metrics_gauge(
+        metrics, "hearth_sensor_unreadable_live_files",
+        "Finished live files that could not be read when they were to be sealed.", "");
 }
 
 struct sealer *sealer_new(struct live_store *store, sealer_summary_fn *summarize, void *context,
@@ -85,6 +94,7 @@ void sealer_free(struct sealer *sealer)
     if (!sealer)
         return;
     sealed_index_clean(&sealer->sealed);
+    passed_over_clean(&sealer->passed);
     pthread_mutex_destroy(&sealer->lock);
     memory_free(sealer);
 }
@@ -156,14 +166,12 @@ static enum hearth_error append_rows(struct sealer *sealer, const struct sealing
                                   sealing->part_count, slots, error);
 }
 
-/* Everything before the rows stand: nobody sees it. */
+/* Everything before the rows stand, once the file is read: nobody sees it. */
 static enum hearth_error prepare(struct sealer *sealer, struct sealing *sealing,
                                  const struct live_finished *finished, struct error_record *error)
 {
-    enum hearth_error code = sealing_read(sealing, live_store_files(sealer->store),
-                                          live_store_options(sealer->store)->directory,
-                                          &finished->name, finished->slots, error);
-    if (code == HEARTH_OK && sealing->bad_slots > 0)
+    enum hearth_error code = HEARTH_OK;
+    if (sealing->bad_slots > 0)
         code = live_store_quarantine_slots(sealer->store, finished, error);
     if (code == HEARTH_OK)
         code = sealing_split(sealing, &sealer->sealed, error);
@@ -214,18 +222,32 @@ static void complete(struct sealer *sealer, const struct sealing *sealing,
                  LOG_TEXT("reason", error_name(code)), LOG_TEXT("detail", error.detail));
 }
 
+static enum hearth_error seal_read(struct sealer *sealer, struct sealing *sealing,
+                                   const struct live_finished *finished, int64_t began_ns,
+                                   struct error_record *error)
+{
+    enum hearth_error code = prepare(sealer, sealing, finished, error);
+    if (code == HEARTH_OK && sealing->part_count > 0)
+        code = append_rows(sealer, sealing, finished->slots, error);
+    if (code == HEARTH_OK) {
+        complete(sealer, sealing, finished);
+        log_sealed(sealer, sealing, finished, began_ns);
+    }
+    return code;
+}
+
+/* `*unreadable`: it is this file's own fault. */
 static enum hearth_error seal_one(struct sealer *sealer, const struct live_finished *finished,
-                                  struct error_record *error)
+                                  bool *unreadable, struct error_record *error)
 {
     struct sealing sealing = {0};
     int64_t began_ns = clock_monotonic_ns(sealer->clock);
-    enum hearth_error code = prepare(sealer, &sealing, finished, error);
-    if (code == HEARTH_OK && sealing.part_count > 0)
-        code = append_rows(sealer, &sealing, finished->slots, error);
-    if (code == HEARTH_OK) {
-        complete(sealer, &sealing, finished);
-        log_sealed(sealer, &sealing, finished, began_ns);
-    }
+    enum hearth_error code = sealing_read(&sealing, live_store_files(sealer->store),
+                                          live_store_options(sealer->store)->directory,
+                                          &finished->name, finished->slots, error);
+    *unreadable = code != HEARTH_OK && code != HEARTH_NO_MEMORY;
+    if (code == HEARTH_OK)
+        code = seal_read(sealer, &sealing, finished, began_ns, error);
     sealing_clean(&sealing);
     return code;
 }
@@ -242,12 +264,16 @@ static void count_error(struct sealer *sealer, enum hearth_error code)
                    1);
 }
 
+static int64_t retry_after_ns(const struct sealer *sealer)
+{
+    return clock_monotonic_ns(sealer->clock) + (int64_t)RETRY_MS * 1000000;
+}
+
 /* One line when it begins to fail, one when that is over. */
 static void note_outcome(struct sealer *sealer, enum hearth_error code,
                          const struct error_record *error)
 {
-    int64_t retry_ns = clock_monotonic_ns(sealer->clock) + (int64_t)RETRY_MS * 1000000;
-    atomic_store(&sealer->retry_ns, code == HEARTH_OK ? 0 : retry_ns);
+    atomic_store(&sealer->retry_ns, code == HEARTH_OK ? 0 : retry_after_ns(sealer));
     if (code != HEARTH_OK)
         count_error(sealer, code);
     if (code == sealer->failing)
@@ -260,32 +286,103 @@ static void note_outcome(struct sealer *sealer, enum hearth_error code,
     sealer->failing = code;
 }
 
+/* ---- Files that cannot be read ---- */
+
+/* One line when it begins to be so, or to be so in another way. */
+static enum hearth_error pass_over(struct sealer *sealer, const struct live_finished *finished,
+                                   enum hearth_error code, const struct error_record *error)
+{
+    enum hearth_error before = passed_over_reason(&sealer->passed, finished->name.sequence);
+    char name[LIVE_NAME_BYTES];
+    if (passed_over_add(&sealer->passed, finished->name.sequence, code, retry_after_ns(sealer)) !=
+        HEARTH_OK)
+        return HEARTH_NO_MEMORY;
+    count_error(sealer, code);
+    metric_set(sealer->metrics.unreadable, (int64_t)sealer->passed.count);
+    live_name_format(&finished->name, name);
+    if (code != before)
+        LOG_ERROR("sensor_live_file_unreadable", LOG_TEXT("file", name),
+                  LOG_TEXT("reason", error_name(code)), LOG_TEXT("detail", error->detail));
+    return HEARTH_OK;
+}
+
+static void note_readable(struct sealer *sealer, const struct live_finished *finished)
+{
+    char name[LIVE_NAME_BYTES];
+    if (!passed_over_remove(&sealer->passed, finished->name.sequence))
+        return;
+    metric_set(sealer->metrics.unreadable, (int64_t)sealer->passed.count);
+    live_name_format(&finished->name, name);
+    LOG_INFO("sensor_live_file_readable", LOG_TEXT("file", name));
+}
+
+/* ---- Running ---- */
+
+/* The next file that is not to be passed over now. */
+static bool next_file(const struct sealer *sealer, uint64_t after, bool all,
+                      struct live_finished *finished)
+{
+    int64_t now_ns = clock_monotonic_ns(sealer->clock);
+    while (live_store_next_finished(sealer->store, after, finished)) {
+        after = finished->name.sequence;
+        if (all || passed_over_is_due(&sealer->passed, after, now_ns))
+            return true;
+    }
+    return false;
+}
+
 bool sealer_is_due(struct sealer *sealer)
 {
     struct live_finished finished;
     int64_t retry_ns = atomic_load(&sealer->retry_ns);
     if (atomic_load(&sealer->behind) > 0)
         return true;
-    return (retry_ns == 0 || clock_monotonic_ns(sealer->clock) >= retry_ns) &&
-           live_store_oldest_finished(sealer->store, &finished);
+    if (retry_ns != 0 && clock_monotonic_ns(sealer->clock) < retry_ns)
+        return false;
+    if (pthread_mutex_trylock(&sealer->lock) != 0)
+        return false; /* somebody is at it */
+    bool due = next_file(sealer, 0, false, &finished);
+    pthread_mutex_unlock(&sealer->lock);
+    return due;
+}
+
+/* In order; `*first` is the first reason why a file was passed over. */
+static enum hearth_error seal_all(struct sealer *sealer, bool all, struct error_record *first,
+                                  struct error_record *error)
+{
+    struct live_finished finished = {0};
+    enum hearth_error code = HEARTH_OK;
+    while (code == HEARTH_OK && next_file(sealer, finished.name.sequence, all, &finished)) {
+        bool unreadable;
+        if (atomic_load(&sealer->ends))
+            return error_set_internal(error, HEARTH_UNAVAILABLE, 0, "told to end");
+        code = seal_one(sealer, &finished, &unreadable, error);
+        if (code == HEARTH_OK)
+            note_readable(sealer, &finished);
+        if (!unreadable)
+            continue;
+        if (first->code == HEARTH_OK)
+            *first = *error;
+        code = pass_over(sealer, &finished, code, error);
+    }
+    return code;
 }
 
 enum hearth_error sealer_run(struct sealer *sealer, bool finish, struct error_record *error)
 {
-    struct live_finished finished;
-    struct error_record own = {0};
+    struct error_record own = {0}, passed = {0};
     struct error_record *said = error ? error : &own;
     pthread_mutex_lock(&sealer->lock);
     catch_up(sealer);
     enum hearth_error code = finish ? live_store_finish(sealer->store, said) : HEARTH_OK;
-    while (code == HEARTH_OK && live_store_oldest_finished(sealer->store, &finished)) {
-        if (atomic_load(&sealer->ends)) {
-            pthread_mutex_unlock(&sealer->lock);
-            return error_set_internal(said, HEARTH_UNAVAILABLE, 0, "told to end");
-        }
-        code = seal_one(sealer, &finished, said);
-    }
-    note_outcome(sealer, code, said);
+    if (code == HEARTH_OK)
+        code = seal_all(sealer, finish, &passed, said);
+    if (!atomic_load(&sealer->ends))
+        note_outcome(sealer, code, said);
     pthread_mutex_unlock(&sealer->lock);
+    if (code == HEARTH_OK && passed.code != HEARTH_OK) {
+        *said = passed;
+        code = passed.code;
+    }
     return code;
 }

@@ -26,11 +26,14 @@ struct sealer *sealer_new(struct live_store *store, sealer_summary_fn *summarize
                           struct error_record *error);
 void sealer_free(struct sealer *sealer); /* NULL is allowed; no call may be running */
 
-/* Is there a finished file, and was no failure of late? */
+/* Is there a finished file, and was no failure of late (of that file, or of all)? Not
+ * while it runs. */
 bool sealer_is_due(struct sealer *sealer);
-/* Seals all finished files; with `finish`, first finishes what is written to. What fails is logged
- * once, and due again after a minute. Errors: DISK_FULL, IO, CORRUPT, NO_MEMORY, and UNAVAILABLE
- * (told to end); the live files stand, and nothing is lost. */
+/* Seals all finished files; with `finish`, first finishes what is written to, and tries all that
+ * could not be read. What fails is logged once, and due again after a minute. A file that cannot be
+ * read is passed over, and the others are sealed; then its error is given back. Errors: DISK_FULL,
+ * IO, CORRUPT, NO_MEMORY, and UNAVAILABLE (told to end); the live files stand, and nothing is lost.
+ */
 enum hearth_error sealer_run(struct sealer *sealer, bool finish, struct error_record *error);
 /* A run ends before the next file. Any thread. */
 void sealer_end(struct sealer *sealer);

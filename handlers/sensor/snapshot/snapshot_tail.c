@@ -49,7 +49,7 @@ static enum hearth_error copy_spans(struct snapshots *snapshots, bool again,
     if (code == HEARTH_OK && !spans->spans)
         code = error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory for the live files");
     for (size_t i = 0; spans->spans && i < all->count; i++)
-        if (all->spans[i].name.sequence > snapshots->catalogue->last_sequence)
+        if (!catalogue_has_live(snapshots->catalogue, all->spans[i].name.sequence))
             spans->spans[spans->count++] = all->spans[i];
     spans->state = snapshots->seen;
     pthread_mutex_unlock(&snapshots->lock);

@@ -96,8 +96,8 @@ static enum hearth_error make_totals(struct snapshot *snapshot, struct series_to
 {
     struct snapshots *owner = snapshot->owner;
     const struct catalogue *old = owner->totals_catalogue;
-    if (old && (old->lineage != snapshot->catalogue->lineage ||
-                old->last_sequence > snapshot->catalogue->last_sequence))
+    if (old &&
+        (old->lineage != snapshot->catalogue->lineage || old->count > snapshot->catalogue->count))
         old = NULL;
     *made = (struct series_totals){0};
     if (old && series_totals_copy(made, &owner->totals) != HEARTH_OK)

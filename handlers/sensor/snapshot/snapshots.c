@@ -200,18 +200,40 @@ static enum hearth_error take_span(struct snapshots *snapshots, struct live_span
     return code;
 }
 
-/* Readings that are sealed now leave. */
-static enum hearth_error drop_sealed(struct snapshots *snapshots, uint64_t sealed_before)
+static bool is_live(const struct snapshots *snapshots, const struct live_span *span)
 {
-    uint64_t sealed = snapshots->catalogue->last_sequence;
-    const struct live_copy *live = snapshots->live;
-    if (sealed == sealed_before || (live->good.count == 0 && live->suspect.count == 0))
-        return HEARTH_OK;
-    enum hearth_error code = live_copy_own(&snapshots->live);
-    return code == HEARTH_OK ? live_copy_drop(snapshots->live, sealed) : code;
+    return !catalogue_has_live(snapshots->catalogue, span->name.sequence);
 }
 
-static enum hearth_error update_live(struct snapshots *snapshots, uint64_t sealed_before,
+/* Only what stands in files that are not sealed stays. */
+static enum hearth_error keep_live(struct snapshots *snapshots)
+{
+    const struct live_spans *spans = &snapshots->spans;
+    size_t count = 0;
+    uint32_t *sources = memory_new((spans->count + 1) * sizeof *sources);
+    if (!sources)
+        return HEARTH_NO_MEMORY;
+    for (size_t i = 0; i < spans->count; i++)
+        if (is_live(snapshots, &spans->spans[i]))
+            sources[count++] = (uint32_t)spans->spans[i].name.sequence;
+    enum hearth_error code = live_copy_own(&snapshots->live);
+    if (code == HEARTH_OK)
+        code = live_copy_keep_of(snapshots->live, sources, count);
+    memory_free(sources);
+    return code;
+}
+
+/* Readings that are sealed now leave. */
+static enum hearth_error drop_sealed(struct snapshots *snapshots, size_t sealed_before)
+{
+    const struct live_copy *live = snapshots->live;
+    if (snapshots->catalogue->count == sealed_before ||
+        (live->good.count == 0 && live->suspect.count == 0))
+        return HEARTH_OK;
+    return keep_live(snapshots);
+}
+
+static enum hearth_error update_live(struct snapshots *snapshots, size_t sealed_before,
                                      struct error_record *error)
 {
     enum hearth_error code = HEARTH_OK;
@@ -222,7 +244,7 @@ static enum hearth_error update_live(struct snapshots *snapshots, uint64_t seale
         return no_memory_for_live(error);
     }
     for (size_t i = 0; code == HEARTH_OK && i < snapshots->spans.count; i++)
-        if (snapshots->spans.spans[i].name.sequence > snapshots->catalogue->last_sequence)
+        if (is_live(snapshots, &snapshots->spans.spans[i]))
             code = take_span(snapshots, &snapshots->spans.spans[i], error);
     if (code != HEARTH_NO_MEMORY && code != HEARTH_CORRUPT)
         return code;
@@ -276,7 +298,7 @@ static enum hearth_error refresh_once(struct snapshots *snapshots, bool again,
         &snapshots->spans, snapshots->files, snapshots->store, snapshots->published, again, error);
     if (code != HEARTH_OK)
         return code;
-    uint64_t sealed_before = snapshots->catalogue ? snapshots->catalogue->last_sequence : 0;
+    size_t sealed_before = snapshots->catalogue ? snapshots->catalogue->count : 0;
     snapshots->seen = snapshots->spans.state;
     snapshots->has_seen = true;
     snapshots->is_current = false;
