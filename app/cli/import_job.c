@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 enum {
-    PIECE_BYTES = 1 << 20,
+    PIECE_BYTES = 8 << 20, /* about a batch of JSON lines: each costs a sync */
     DEADLINE_S = 120,
     ATTEMPTS = 20, /* while the keeper is being replaced */
     PAUSE_NS = 500000000,

@@ -301,10 +301,8 @@ def big_file(place, readings=400000):
     return path, read_records(path)
 
 
-@test
-def an_import_that_is_killed_goes_on_where_it_stopped():
-    place = Place()
-    path, records = big_file(place)
+def kill_an_import(place, path):
+    """Once the first batch is remembered; gives back what the state says."""
     process = place.start("import", "--quiet", path)
     state = place.stored("import")
     eventually(lambda: os.path.isdir(state) and any(n.endswith(".json") for n in os.listdir(state)),
@@ -313,16 +311,45 @@ def an_import_that_is_killed_goes_on_where_it_stopped():
     process.communicate()
     assert process.returncode == -signal.SIGKILL, "it was over before it was killed"
     [name] = [n for n in os.listdir(state) if n.endswith(".json")]
-    position = json.load(open(os.path.join(state, name)))["position"]
-    assert 0 < position < len(records) * 12 and position % 12 == 0, position
+    return json.load(open(os.path.join(state, name)))
+
+
+def expect_it_goes_on(place, path, left, count):
     done = place.run("import", "--json", path)
     equal(done.returncode, 0, done.stderr)
-    assert f"went on at byte {position}" in done.stderr, done.stderr
+    assert f"went on at byte {left['position']}" in done.stderr, done.stderr
     [file] = json.loads(done.stdout)["files"]
-    equal(file["accepted"] + file["duplicate"], len(records), "both runs together")
-    equal(file["lines"], len(records))
-    equal(os.listdir(state), [], "the state has gone")
+    equal(file["accepted"] + file["duplicate"], count, "both runs together")
+    equal(file["lines"], count)
+    equal(os.listdir(place.stored("import")), [], "the state has gone")
+
+
+@test
+def an_import_that_is_killed_goes_on_where_it_stopped():
+    place = Place()
+    path, records = big_file(place)
+    left = kill_an_import(place, path)
+    position = left["position"]
+    assert 0 < position < len(records) * 12 and position % 12 == 0, position
+    expect_it_goes_on(place, path, left, len(records))
     equal(place.records(), sorted(records), "everything is there, once")
+
+
+@test
+def an_import_of_lines_that_is_killed_goes_on_behind_a_line():
+    place, whole = Place(), Place()
+    path = place.path("big.jsonl")
+    count = place.demo("--years", "1", "--readings-per-day", "1000", "--output", path)["readings"]
+    whole.good("import", "--quiet", path)
+    for _ in range(2):
+        shutil.rmtree(place.store, ignore_errors=True)
+        left = kill_an_import(place, path)
+        with open(path, "rb") as file:
+            before = file.read(left["position"])
+        assert before.endswith(b"\n") and before.count(b"\n") == left["lines"] < count, left["position"]
+        equal(left["accepted"] + left["duplicate"], left["lines"])
+        expect_it_goes_on(place, path, left, count)
+        equal(place.records(), whole.records(), "as if it had not been killed")
 
 
 @test

@@ -246,6 +246,34 @@ static void batches_are_bounded_and_say_how_far_they_go(void **state)
     free(records);
 }
 
+/* A batch costs a sync: the line that a piece breaks off in goes out with those behind it, unless
+ * its text must. */
+static void a_line_over_two_pieces_is_no_batch_of_its_own(void **state)
+{
+    static const struct {
+        const char *first, *second;
+        size_t batches, texts;
+    } cases[] = {
+        {LINE("744") LINE("745") "{\"time\":17578946", "91,\"channel\":2}\n" LINE("746"), 3, 1},
+        {LINE("744") "{\"time\":\"2025-09-15 00:04:51Z\",\"chan",
+         "nel\":2,\"rolling_code\":1,\"temperature\":7}\n" LINE("746"), 2, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        import_test_clear(&test);
+        test.options.format = IMPORT_JSONL;
+        struct import *import = import_new(&test.options, &test.error);
+        assert_non_null(import);
+        assert_int_equal(import_feed(import, view_of(cases[i].first), &test.error), HEARTH_OK);
+        assert_int_equal(import_feed(import, view_of(cases[i].second), &test.error), HEARTH_OK);
+        assert_int_equal(test.batches, cases[i].batches);
+        assert_int_equal(test.count, 3);
+        assert_int_equal(test.text_count, cases[i].texts);
+        assert_int_equal(test.position, strlen(cases[i].first) + strlen(cases[i].second));
+        import_free(import);
+    }
+}
+
 static void an_error_of_the_batch_ends_the_import(void **state)
 {
     struct import *import;
@@ -334,6 +362,7 @@ int main(void)
         STORY(records_keep_what_they_say),
         STORY(an_import_goes_on_where_it_was_broken_off),
         STORY(batches_are_bounded_and_say_how_far_they_go),
+        STORY(a_line_over_two_pieces_is_no_batch_of_its_own),
         STORY(an_error_of_the_batch_ends_the_import),
         STORY(running_out_of_memory_is_an_error),
         STORY(formats_are_guessed_by_name_then_by_bytes),

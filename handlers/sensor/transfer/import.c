@@ -3,7 +3,9 @@
  *
  * Whole lines are read where they lie in the fed bytes; only the line that a piece breaks off in is
  * carried over into the next, in a buffer of its own. Since rejected texts point into either, what
- * was gathered goes out before the bytes do: at the end of each feed, and behind each carried line.
+ * was gathered goes out before the bytes do: at the end of each feed, and behind a carried line
+ * that was rejected. A good one goes out with those behind it: a batch costs a sync, whatever its
+ * size.
  *
  * A NUL byte ends a line as a newline does. After a power loss, files have zeros where the last
  * lines were to be, and the next line follows right behind them; a line that was cut off before
@@ -344,7 +346,7 @@ static enum hearth_error add_carried(struct import *import)
 {
     struct view rest = buffer_view(&import->carry);
     enum hearth_error error = add_units(import, &rest);
-    if (!error)
+    if (!error && import->batch.rejected.length > 0)
         error = ingest_batch_finish(&import->batch);
     if (!error && rest.length > 0)
         memmove(import->carry.data, rest.data, rest.length);

@@ -81,10 +81,10 @@ struct import;
 struct import *import_new(const struct import_options *options, struct error_record *error);
 void import_free(struct import *import); /* NULL is allowed */
 
-/* The next bytes of the file, any number; some hundred KB at a time are best. Every whole line (or
- * record) among them is in a batch when it returns. Errors: BAD_BODY (the header of a CSV names no
- * usable columns; the detail says which), the batch function's, NO_MEMORY. After an error: only
- * import_free, _counts, _columns_ignored. */
+/* The next bytes of the file, any number; some MB at a time are best, since batches end with them.
+ * Every whole line (or record) among them is in a batch when it returns. Errors: BAD_BODY (the
+ * header of a CSV names no usable columns; the detail says which), the batch function's, NO_MEMORY.
+ * After an error: only import_free, _counts, _columns_ignored. */
 HEARTH_MUST_CHECK enum hearth_error import_feed(struct import *import, struct view bytes,
                                                 struct error_record *error);
 /* The end of the file: a last line without its newline is read as well; one to eleven bytes of a
