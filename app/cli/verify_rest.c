@@ -1,9 +1,6 @@
 /*
- * verify_rest.c - what no row of the manifest vouches for: its own end, files nobody names, the
- * live files, and the slots of the file that was sealed last.
- *
- * Each row vouches for the one before it. Behind the last one nothing does, so its own members are
- * held against what else there is.
+ * verify_rest.c - what no row of the manifest vouches for: its own end, files nobody names, and the
+ * live files.
  */
 #include "app/cli/verify_work.h"
 #include "handlers/sensor/live/live_directory.h"
@@ -242,39 +239,6 @@ static void see_bad_slot(void *context, const char *name, uint64_t sequence, uin
                    slot * RECORD_BYTES, reason);
 }
 
-static uint64_t quarantined_slots(const struct quarantined_runs *runs, uint64_t sequence)
-{
-    uint64_t slots = 0;
-    for (size_t i = 0; i < runs->count; i++) {
-        const struct quarantined_run *run = &runs->runs[i];
-        if (run->sequence == sequence && run->length == RECORD_BYTES)
-            slots += run->count;
-    }
-    return slots;
-}
-
-/* The slots of the last set are no part of any hash yet. */
-static void check_last_slots(struct verify *verify, const struct quarantined_runs *known)
-{
-    const struct manifest_row *last = &verify->scan.last;
-    uint64_t records = 0;
-    char where[64];
-    if (last->file.sequence == 0)
-        return;
-    for (size_t i = 0; i < verify->scan.count; i++) {
-        if (verify->scan.rows[i].file.sequence == last->file.sequence)
-            records += verify->scan.rows[i].file.records;
-    }
-    uint64_t bad = quarantined_slots(known, last->file.sequence);
-    if (last->slots == records + bad)
-        return;
-    snprintf(where, sizeof where, "manifest/%04d.ndjson", verify->scan.position.year);
-    verify_problem(verify, where,
-                   "the last row speaks of %" PRIu64 " slots of live file %" PRIu64 ", and %" PRIu64
-                   " are sealed and %" PRIu64 " in quarantine",
-                   last->slots, last->file.sequence, records, bad);
-}
-
 static void tell_unreadable(struct verify *verify)
 {
     for (size_t i = 0; i < verify->scan.unreadable_count; i++) {
@@ -294,8 +258,6 @@ enum hearth_error verify_live(struct verify *verify, struct error_record *error)
         code = quarantine_known(&file_system, verify->store, &check.known, error);
     if (code == HEARTH_OK)
         code = store_scan_live(&verify->scan, see_bad_slot, &check, error);
-    if (code == HEARTH_OK)
-        check_last_slots(verify, &check.known);
     tell_unreadable(verify);
     quarantined_runs_clean(&check.known);
     return code;

@@ -48,7 +48,7 @@ HEARTH_MUST_CHECK enum hearth_error verify_days(struct verify *verify, struct er
 void verify_end_of_manifest(struct verify *verify);
 HEARTH_MUST_CHECK enum hearth_error verify_strays(struct verify *verify,
                                                   struct error_record *error);
-/* The live files, and that no slot of the file sealed last has gone. */
+/* The live files. */
 HEARTH_MUST_CHECK enum hearth_error verify_live(struct verify *verify, struct error_record *error);
 
 #endif

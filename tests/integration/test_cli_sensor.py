@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support import sensor  # noqa: E402
@@ -810,7 +811,8 @@ def made_by_hand(files):
         write(place.stored(name), content)
         row = (f'{{"sequence":{int(name.split(".")[-2].split("/")[-1])},"part":1,"parts":1,'
                f'"slots":{len(records)},"file":"{name}","records":{len(records)},'
-               f'"sha256":"{hashlib.sha256(content).hexdigest()}","previous":"{previous}"}}')
+               f'"sha256":"{hashlib.sha256(content).hexdigest()}","previous":"{previous}"')
+        row += f',"check":"{zlib.crc32(row.encode()):08x}"}}'
         previous, rows = hashlib.sha256(row.encode()).hexdigest(), rows + row + "\n"
     write(place.stored("manifest", "2025.ndjson"), rows)
     return place
@@ -862,19 +864,21 @@ def verify_finds_damage_in_live_files_as_well():
 
 @test
 def a_live_file_that_cannot_be_read_is_named_and_the_rest_is_looked_at():
-    place = small_store()
+    place = Place()
+    send(place, "2025-09-14T18:04:51Z", 5, 107)
+    os.rename(place.stored("live", "00000001.bin"), place.stored("live", "00000005.bin"))
     place.good("seal")
     before = place.json("stat")
-    # Behind every sealed one in the manifest, and still not sealed; reading a directory is an error.
-    os.mkdir(place.stored("live", "00000000.bin"))
+    # Below the sealed one, and not sealed itself; reading a directory is an error.
+    os.mkdir(place.stored("live", "00000003.bin"))
     code, found = problems(place)
-    equal((code, [p["where"] for p in found]), (1, ["live/00000000.bin"]))
+    equal((code, [p["where"] for p in found]), (1, ["live/00000003.bin"]))
     assert "cannot be read (Is a directory), and is not sealed" in found[0]["what"], found
     stat = place.json("stat")
-    equal((stat["readings"], stat["unreadable"]), (before["readings"], ["live/00000000.bin"]))
-    assert "unreadable  live/00000000.bin (Is a directory)" in place.good("stat")
-    place.bad(1, "00000000.bin", "seal")
-    os.rmdir(place.stored("live", "00000000.bin"))
+    equal((stat["readings"], stat["unreadable"]), (before["readings"], ["live/00000003.bin"]))
+    assert "unreadable  live/00000003.bin (Is a directory)" in place.good("stat")
+    place.bad(1, "00000003.bin", "seal")
+    os.rmdir(place.stored("live", "00000003.bin"))
     equal((problems(place), place.json("stat")["unreadable"]), ((0, []), []))
 
 

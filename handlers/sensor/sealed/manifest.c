@@ -2,11 +2,12 @@
  * manifest.c - a row of the manifest as text. A row, byte by byte (one line):
  *
  *   {"sequence":N,"part":N,"parts":N,"slots":N,"file":"NAME","records":N,
- *    "sha256":"HASH","previous":"HASH"}\n
+ *    "sha256":"HASH","previous":"HASH","check":"CRC"}\n
  *
  * without white space. N is decimal without leading zeros, NAME as in sealed_file.h (of the same
- * sequence), HASH 64 hexadecimal digits in lower case. A text that differs in one byte is no row:
- * what is read is what was hashed.
+ * sequence), HASH 64 hexadecimal digits in lower case, CRC 8 of them: the CRC-32 of zlib and of
+ * Ethernet over all that stands before `,"check"`. A text that differs in one byte is no row: what
+ * is read is what was hashed.
  */
 #include "handlers/sensor/sealed/manifest.h"
 
@@ -14,8 +15,14 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <zlib.h>
 
 enum { HASH_DIGITS = 2 * MANIFEST_HASH_BYTES };
+
+static uint32_t check_of(struct view text)
+{
+    return (uint32_t)crc32(0, (const unsigned char *)text.data, (unsigned)text.length);
+}
 
 static void hash_format(const unsigned char hash[MANIFEST_HASH_BYTES], char text[HASH_DIGITS + 1])
 {
@@ -36,9 +43,12 @@ size_t manifest_row_format(const struct manifest_row *row, char text[MANIFEST_RO
     int length = snprintf(text, MANIFEST_ROW_BYTES,
                           "{\"sequence\":%" PRIu64 ",\"part\":%" PRIu32 ",\"parts\":%" PRIu32
                           ",\"slots\":%" PRIu64 ",\"file\":\"%s\",\"records\":%" PRIu32
-                          ",\"sha256\":\"%s\",\"previous\":\"%s\"}\n",
+                          ",\"sha256\":\"%s\",\"previous\":\"%s\"",
                           row->file.sequence, row->part, row->parts, row->slots, name,
                           row->file.records, sha256, previous);
+    uint32_t check = check_of(view_from(text, (size_t)length));
+    length += snprintf(text + length, (size_t)(MANIFEST_ROW_BYTES - length),
+                       ",\"check\":\"%08" PRIx32 "\"}\n", check);
     return (size_t)length;
 }
 
@@ -50,19 +60,30 @@ static const unsigned char hex_values[256] = {
     ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
 };
 
-static bool take_hash(struct view *rest, unsigned char hash[MANIFEST_HASH_BYTES])
+static bool take_hex(struct view *rest, unsigned char *bytes, size_t count)
 {
     const unsigned char *digits = (const unsigned char *)rest->data;
     bool good = true;
-    if (rest->length < HASH_DIGITS)
+    if (rest->length < 2 * count)
         return false;
-    for (size_t i = 0; i < MANIFEST_HASH_BYTES; i++) {
+    for (size_t i = 0; i < count; i++) {
         unsigned high = hex_values[digits[2 * i]], low = hex_values[digits[2 * i + 1]];
         good &= high > 0 && low > 0;
-        hash[i] = (unsigned char)((high - 1) << 4 | ((low - 1) & 15));
+        bytes[i] = (unsigned char)((high - 1) << 4 | ((low - 1) & 15));
     }
-    *rest = view_skip(*rest, HASH_DIGITS);
+    *rest = view_skip(*rest, 2 * count);
     return good;
+}
+
+/* `row` is all of it. */
+static bool take_check(struct view *rest, struct view row)
+{
+    unsigned char digits[4];
+    uint32_t check = check_of(view_slice(row, 0, row.length - rest->length));
+    if (!exact_literal(rest, VIEW(",\"check\":\"")) || !take_hex(rest, digits, sizeof digits))
+        return false;
+    return check == ((uint32_t)digits[0] << 24 | (uint32_t)digits[1] << 16 |
+                     (uint32_t)digits[2] << 8 | digits[3]);
 }
 
 static bool take_member(struct view *rest, struct view name, uint64_t maximum, uint64_t *number)
@@ -91,13 +112,16 @@ bool manifest_row_parse(struct view line, struct manifest_row *row)
         !take_member(&rest, VIEW(",\"slots\":"), UINT64_MAX, &row->slots) ||
         !take_file(&rest, &row->file) ||
         !take_member(&rest, VIEW(",\"records\":"), UINT32_MAX, &records) ||
-        !exact_literal(&rest, VIEW(",\"sha256\":\"")) || !take_hash(&rest, row->sha256) ||
-        !exact_literal(&rest, VIEW("\",\"previous\":\"")) || !take_hash(&rest, row->previous) ||
+        !exact_literal(&rest, VIEW(",\"sha256\":\"")) ||
+        !take_hex(&rest, row->sha256, sizeof row->sha256) ||
+        !exact_literal(&rest, VIEW("\",\"previous\":\"")) ||
+        !take_hex(&rest, row->previous, sizeof row->previous) ||
+        !exact_literal(&rest, VIEW("\"")) || !take_check(&rest, line) ||
         !view_equal(rest, VIEW("\"}")))
         return false;
     row->part = (uint32_t)part;
     row->parts = (uint32_t)parts;
     row->file.records = (uint32_t)records;
-    return sequence == row->file.sequence && part >= 1 && part <= parts && records >= 1 &&
-           records <= row->slots;
+    return sequence == row->file.sequence && sequence >= 1 && part >= 1 && part <= parts &&
+           records >= 1 && records <= row->slots;
 }

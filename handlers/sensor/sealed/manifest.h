@@ -4,15 +4,17 @@
  *   manifest/2025.ndjson   rows of what was sealed in 2025 (UTC year of the sealing), one a line:
  *
  * {"sequence":7,"part":1,"parts":2,"slots":4000,"file":"sealed/2025/09-14.00000007.bin",
- *  "records":3912,"sha256":"<64 hex>","previous":"<64 hex>"}
+ *  "records":3912,"sha256":"<64 hex>","previous":"<64 hex>","check":"<8 hex>"}
  *
  * (one line in the file, exactly these members in this order without white space, then '\n').
  * `parts` rows belong to one live file; `slots` are its slots, good and bad, on every part's row.
  * `previous` is the SHA-256 of the row before as it stands in the file, without its '\n', also over
  * the end of a year; of the very first row it is the SHA-256 of the store id's 32 hex digits
- * (STORE/store.id). A sequence has one set. Mostly they ascend, but a live file that could not be
- * read in its turn is sealed after later ones: a live file is sealed once its last part's row
- * stands, whatever other rows do.
+ * (STORE/store.id). `check` is the CRC-32 of the row's text before `,"check"`: the chain says of
+ * each row but the last that it is as it was written, and this says it of the last one, too. A
+ * sequence has one set. Mostly they ascend, but a live file that could not be read in its turn is
+ * sealed after later ones: a live file is sealed once its last part's row stands, whatever other
+ * rows do.
  *
  * The keeper alone appends. Rows behind the last complete set of parts are what a crash left: they
  * are cut off when the store is opened, and the live file, which is still there, is sealed again.
