@@ -138,7 +138,7 @@ static struct aggregate_statistics expect_model(struct aggregate_case *test,
 
 struct weather {
     int days, series, per_day;
-    bool gaps, absences, scales, bursts;
+    bool gaps, absences, scales, bursts, extremes;
 };
 
 static struct weather random_weather(void)
@@ -151,6 +151,7 @@ static struct weather random_weather(void)
         .absences = chance(2),
         .scales = chance(2),
         .bursts = chance(2),
+        .extremes = chance(4) == 0,
     };
 }
 
@@ -162,7 +163,7 @@ static struct reading random_reading(const struct weather *weather, int64_t time
         .channel = series % 3 + 1,
         .rolling_code = 40 + series,
         .scale = weather->scales && chance(3) == 0 ? SCALE_TENTHS_C : SCALE_TENTHS_F,
-        .raw = 900 + chance(300),
+        .raw = weather->extremes ? chance(RAW_ABSENT) : 900 + chance(300),
         .humidity = chance(101),
         .signal = chance(128),
     };
@@ -455,18 +456,27 @@ static void an_empty_store_has_empty_buckets(void **state)
 static void the_first_and_the_last_moment_there_are_can_be_asked_for(void **state)
 {
     struct aggregate_case *test = *state;
-    static const int64_t times[] = {0, 1, DAY_MS - 1, DAY_MS, READING_TIME_MAX_MS};
+    static const int64_t times[] = {0,      1,           DAY_MS - 2,         DAY_MS - 1,
+                                    DAY_MS, 60 * DAY_MS, READING_TIME_MAX_MS};
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
-        const struct reading reading = {.time_ms = times[i], .channel = 16, .rolling_code = 255};
+        const struct reading reading = {.time_ms = times[i],
+                                        .channel = 16,
+                                        .rolling_code = 255,
+                                        .scale = SCALE_TENTHS_C,
+                                        .raw = i % 2 ? RAW_ABSENT - 1 : 0};
         remember(test, &reading);
     }
     test_days_seal(&test->days, test->records, test->count);
-    name_series(test, "", HOUR_MS);
-    summarise(test);
     const int64_t edges[] = {INT64_MIN, 0, 1, 2, READING_TIME_MAX_MS, READING_TIME_MAX_MS + 1,
                              INT64_MAX};
-    const struct bucket_query query = {.edges_ms = edges, .bucket_count = 6, .names = test->names};
-    expect_model(test, &query);
+    for (int months = 0; months < 2; months++) { /* also held for more than 2^32 ms */
+        test->summary_limit_ms[0] = months ? 100 * DAY_MS : HOUR_MS;
+        name_series(test, "", test->summary_limit_ms[0]);
+        summarise(test);
+        const struct bucket_query query = {
+            .edges_ms = edges, .bucket_count = 6, .names = test->names};
+        expect_model(test, &query);
+    }
 }
 
 static void a_million_readings_with_the_same_time_are_counted_once_each(void **state)

@@ -13,12 +13,18 @@
  * A digest was made under a limit. If the series has another one now, it says the same as long as
  * it has no gap longer than the smaller of both; else the digests below it are asked, and in the
  * end the records.
+ *
+ * Digests are read where they are mapped, a few here and a few there, so that their way into the
+ * processor takes as long as joining them: those up to the next cut are found first and asked of
+ * the memory all at once, then joined series by series.
  */
 #include "handlers/sensor/aggregate/aggregate_day.h"
 
 #include "handlers/sensor/disk/live_memory.h"
 #include "handlers/sensor/record/record.h"
 #include "handlers/sensor/snapshot/record_merge.h"
+
+enum { CACHE_LINE_BYTES = 64, JOIN_NODES = 32 };
 
 void day_walk_init(struct day_walk *walk, struct day_source *source, struct sums *sums,
                    struct aggregate_statistics *statistics)
@@ -91,6 +97,8 @@ static bool clock_usable(const struct day_series *series, const unsigned char *c
 
 static bool node_usable(const struct day_walk *walk, const unsigned char *node)
 {
+    if (!walk->mixed)
+        return true;
     for (size_t i = 0; i < walk->series_count; i++) {
         const struct day_series *series = &walk->series[i];
         const unsigned char *clock = node + series->at;
@@ -123,37 +131,70 @@ static inline uint64_t lifted(const unsigned char *at)
     return (uint64_t)(int64_t)(int16_t)summary_read16(at) + SUM_LIFT;
 }
 
-/* Joins the values of a track; `first` when the bucket had none before. */
-static inline void join_track(struct sum_track *sum, const unsigned char *track,
-                              const unsigned char *clock, uint64_t start_ms, uint64_t held_ms,
-                              bool first)
+/* Eight bytes of both tracks behind a clock. */
+static inline sum_pair read_both(const unsigned char *entry, unsigned at)
+{
+    const unsigned char *tracks = entry + CLOCK_BYTES;
+    return pair_of(summary_read64(tracks + at), summary_read64(tracks + TRACK_BYTES + at));
+}
+
+/* Joins the values of both tracks behind a clock; `first` when the bucket had none before. Of the
+ * times and of the values several stand in eight bytes. */
+static inline void join_tracks(struct sum_tracks *sum, const unsigned char *entry,
+                               uint64_t start_ms, uint64_t held_ms, bool first)
+{
+    uint64_t covered_ms = summary_read32(entry + CLOCK_COVERED_MS);
+    sum_parts lift = {SUM_LIFT, SUM_LIFT, SUM_LIFT, SUM_LIFT,
+                      SUM_LIFT, SUM_LIFT, SUM_LIFT, SUM_LIFT};
+    sum_pair times = read_both(entry, TRACK_MIN_MS),
+             values = (sum_pair)((sum_parts)read_both(entry, TRACK_FIRST) + lift);
+    sum_pair start = pair_both(start_ms);
+    if (first)
+        sum->first = values & 0xFFFF;
+    sum->integral += sum->last * pair_both(held_ms) + read_both(entry, TRACK_INTEGRAL) +
+                     pair_both(SUM_LIFT * covered_ms);
+    sum->last = values >> 16 & 0xFFFF;
+    sum_tracks_limits(sum, values >> 32 & 0xFFFF, start + (times & UINT32_MAX), values >> 48,
+                      start + (times >> 32));
+}
+
+/* Of one series: a clock and the two tracks behind it, in nodes that follow each other. What is
+ * summed stays in registers on the way through them. */
+static void join_both(struct series_sum *sum, const unsigned char *const *nodes, size_t count,
+                      uint32_t at, uint64_t start_ms)
+{
+    struct sum_clock clock = sum->clocks[0];
+    struct sum_tracks tracks = sum->tracks;
+    uint64_t limit_ms = sum->limit_ms;
+    for (size_t i = 0; i < count; i++) {
+        const unsigned char *entry = nodes[i] + at;
+        if (summary_read32(entry + CLOCK_COUNT) == 0)
+            continue;
+        bool first = clock.count == 0;
+        uint64_t held_ms = join_clock(&clock, entry, start_ms, limit_ms);
+        join_tracks(&tracks, entry, start_ms, held_ms, first);
+    }
+    if (clock.count == 0)
+        return;
+    sum->clocks[0] = clock;
+    sum->tracks = tracks;
+    sum_follow(sum);
+}
+
+/* Joins the values of one track; `first` as above. */
+static void join_track(struct sum_tracks *sum, unsigned quantity, const unsigned char *track,
+                       const unsigned char *clock, uint64_t start_ms, uint64_t held_ms, bool first)
 {
     uint64_t covered_ms = summary_read32(clock + CLOCK_COVERED_MS);
     uint64_t min_ms = start_ms + summary_read32(track + TRACK_MIN_MS),
              max_ms = start_ms + summary_read32(track + TRACK_MAX_MS);
     if (first)
-        sum->first = lifted(track + TRACK_FIRST);
-    sum->integral +=
-        sum->last * held_ms + summary_read64(track + TRACK_INTEGRAL) + SUM_LIFT * covered_ms;
-    sum->last = lifted(track + TRACK_LAST);
-    sum_track_limits(sum, sum_min_key(lifted(track + TRACK_MIN), min_ms),
+        sum->first[quantity] = lifted(track + TRACK_FIRST);
+    sum->integral[quantity] += sum->last[quantity] * held_ms +
+                               summary_read64(track + TRACK_INTEGRAL) + SUM_LIFT * covered_ms;
+    sum->last[quantity] = lifted(track + TRACK_LAST);
+    sum_track_limits(sum, quantity, sum_min_key(lifted(track + TRACK_MIN), min_ms),
                      sum_max_key(lifted(track + TRACK_MAX), max_ms));
-}
-
-/* A clock and the two tracks behind it. Copies: nothing that is written may be what is read. */
-static inline void join_both(struct series_sum *sum, const unsigned char *entry, uint64_t start_ms)
-{
-    struct sum_clock clock = sum->clocks[0];
-    bool first = clock.count == 0;
-    const unsigned char *track = entry + CLOCK_BYTES;
-    uint64_t held_ms = join_clock(&clock, entry, start_ms, sum->limit_ms);
-    sum->clocks[0] = clock;
-    for (unsigned i = 0; i < QUANTITY_COUNT; i++, track += TRACK_BYTES) {
-        struct sum_track joined = sum->tracks[i];
-        join_track(&joined, track, entry, start_ms, held_ms, first);
-        sum->tracks[i] = joined;
-    }
-    sum_follow(sum);
 }
 
 static void join_apart(struct series_sum *sum, unsigned kind, const unsigned char *entry,
@@ -171,27 +212,23 @@ static void join_apart(struct series_sum *sum, unsigned kind, const unsigned cha
         if (summary_read32(clock + CLOCK_COUNT) > 0) {
             bool first = sum->clocks[i].count == 0;
             uint64_t held_ms = join_clock(&sum->clocks[i], clock, start_ms, sum->limit_ms);
-            join_track(&sum->tracks[i], at, clock, start_ms, held_ms, first);
+            join_track(&sum->tracks, i, at, clock, start_ms, held_ms, first);
         }
         at += TRACK_BYTES;
     }
 }
 
-/* False when it must not be used. */
-static bool join_node(struct day_walk *walk, const unsigned char *node)
+/* Joins nodes that follow each other, one series after the other. */
+static void join_nodes(struct day_walk *walk, const unsigned char *const *nodes, size_t count)
 {
-    if (walk->mixed && !node_usable(walk, node))
-        return false;
     for (size_t i = 0; i < walk->series_count; i++) {
         const struct day_series *series = &walk->series[i];
-        struct series_sum *sum = series->sum;
-        const unsigned char *entry = node + series->at;
-        if (!(sum->shared && (series->kind & SUMMARY_SAME_CLOCK)))
-            join_apart(sum, series->kind, entry, walk->start_ms);
-        else if (summary_read32(entry + CLOCK_COUNT) > 0)
-            join_both(sum, entry, walk->start_ms);
+        if (series->sum->shared && (series->kind & SUMMARY_SAME_CLOCK))
+            join_both(series->sum, nodes, count, series->at, walk->start_ms);
+        else
+            for (size_t n = 0; n < count; n++)
+                join_apart(series->sum, series->kind, nodes[n] + series->at, walk->start_ms);
     }
-    return true;
 }
 
 /* ---- Records ---- */
@@ -374,29 +411,74 @@ static bool scan(struct day_walk *walk, uint64_t until_ms)
 
 /* ---- Cuts ---- */
 
-/* Are all records in front of that block before `until_ms`? (There may be none behind them.) */
-static bool ends_before(const struct day_walk *walk, size_t block, uint64_t until_ms)
+/* The block that `until_ms` divides, or in front of which it falls: those from where the walk
+ * stands up to there are before it. */
+static size_t block_at(const struct day_walk *walk, uint64_t until_ms)
 {
-    if (block >= walk->blocks)
-        return walk->start_ms + walk->summary->last_ms < until_ms;
-    return summary_block_high(walk->summary, block) >> 20 < until_ms;
+    size_t block = walk->block;
+    if (walk->start_ms + walk->summary->last_ms < until_ms)
+        return walk->blocks;
+    while (block + 1 < walk->blocks &&
+           summary_block_high(walk->summary, block + 1) >> 20 < until_ms)
+        block++;
+    return block;
 }
 
-/* The group or block in front of which the walk stands, if it serves. */
-static bool join_next(struct day_walk *walk, uint64_t until_ms)
+static bool begins_before(const struct day_walk *walk, size_t block, uint64_t until_ms)
+{
+    return block < walk->blocks && summary_block_high(walk->summary, block) >> 20 < until_ms;
+}
+
+/* ---- What is read next, asked of the memory while there is other work ---- */
+
+static inline void fetch(const void *memory, size_t bytes)
+{
+    for (size_t at = 0; at < bytes; at += CACHE_LINE_BYTES)
+        __builtin_prefetch((const char *)memory + at);
+}
+
+/* Behind the records of the block mostly come the nodes after it. */
+static void fetch_behind(const struct day_walk *walk)
+{
+    size_t block = walk->block + 1;
+    if (!walk->summary || block >= walk->blocks)
+        return;
+    fetch(summary_block_node(walk->summary, block), walk->summary->node_bytes);
+}
+
+/* ---- Groups and blocks ---- */
+
+/* The group or block in front of which the walk stands, if it serves and is in front of `end`; then
+ * the walk stands behind it. NULL = neither. */
+static const unsigned char *next_node(struct day_walk *walk, size_t end)
 {
     const struct summary_day *summary = walk->summary;
-    size_t group = walk->block / SUMMARY_GROUP_BLOCKS, behind = (group + 1) * SUMMARY_GROUP_BLOCKS;
-    if (walk->block % SUMMARY_GROUP_BLOCKS == 0 && group < summary->groups &&
-        ends_before(walk, behind, until_ms) && join_node(walk, summary_group_node(summary, group)))
-        walk->block = behind < walk->blocks ? behind : walk->blocks;
-    else if (ends_before(walk, walk->block + 1, until_ms) &&
-             join_node(walk, summary_block_node(summary, walk->block)))
-        walk->block++;
-    else
-        return false;
-    walk->statistics->blocks++;
-    return true;
+    size_t block = walk->block, group = block / SUMMARY_GROUP_BLOCKS,
+           behind = (group + 1) * SUMMARY_GROUP_BLOCKS;
+    behind = behind < walk->blocks ? behind : walk->blocks;
+    if (block % SUMMARY_GROUP_BLOCKS == 0 && group < summary->groups && behind <= end &&
+        node_usable(walk, summary_group_node(summary, group))) {
+        walk->block = behind;
+        return summary_group_node(summary, group);
+    }
+    if (block >= end || !node_usable(walk, summary_block_node(summary, block)))
+        return NULL;
+    walk->block++;
+    return summary_block_node(summary, block);
+}
+
+/* Joins what is in front of block `end`, as far as it serves. */
+static void join_blocks(struct day_walk *walk, size_t end)
+{
+    const unsigned char *nodes[JOIN_NODES];
+    size_t count;
+    do {
+        count = 0;
+        while (count < JOIN_NODES && (nodes[count] = next_node(walk, end)) != NULL)
+            fetch(nodes[count++], walk->summary->node_bytes);
+        join_nodes(walk, nodes, count);
+        walk->statistics->blocks += count;
+    } while (count == JOIN_NODES);
 }
 
 /* Whether the day's blocks can be used, or all of it is one. */
@@ -413,17 +495,22 @@ static enum hearth_error walk_blocks(struct day_walk *walk, uint64_t until_ms,
                                      struct error_record *error)
 {
     for (;;) {
+        if (walk->inside)
+            fetch_behind(walk);
         if (walk->inside && !scan(walk, until_ms))
             return HEARTH_OK;
         if (walk->inside) {
             walk->inside = false;
             walk->block++;
         }
-        while (walk->summary && walk->block < walk->blocks && join_next(walk, until_ms))
-            ;
-        if (walk->block >= walk->blocks ||
-            (walk->summary && summary_block_high(walk->summary, walk->block) >> 20 >= until_ms))
+        if (walk->block >= walk->blocks)
             return HEARTH_OK;
+        if (walk->summary) {
+            size_t end = block_at(walk, until_ms);
+            join_blocks(walk, end);
+            if (!begins_before(walk, walk->block, until_ms))
+                return HEARTH_OK;
+        }
         enum hearth_error code = enter(walk, walk->block, 0, error);
         if (code != HEARTH_OK)
             return code;
@@ -433,8 +520,10 @@ static enum hearth_error walk_blocks(struct day_walk *walk, uint64_t until_ms,
 enum hearth_error day_walk_to(struct day_walk *walk, int64_t until_ms, struct error_record *error)
 {
     uint64_t until = (uint64_t)until_ms;
-    if (walk->untouched && walk->summary && walk->start_ms + walk->summary->last_ms < until &&
-        join_node(walk, summary_total_node(walk->summary))) {
+    const unsigned char *total = walk->summary ? summary_total_node(walk->summary) : NULL;
+    if (walk->untouched && total && walk->start_ms + walk->summary->last_ms < until &&
+        node_usable(walk, total)) {
+        join_nodes(walk, &total, 1);
         walk->untouched = false;
         walk->block = walk->blocks = 0;
         walk->statistics->days++;

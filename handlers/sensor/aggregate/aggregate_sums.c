@@ -3,7 +3,7 @@
  *
  * The loop over the records is what a query without summaries consists of: it takes the record
  * apart in registers, finds the sum by (channel, rolling code) in a table, and has no branch that
- * depends on a value.
+ * depends on a value. Both quantities of a reading are summed at a time (sum_pair.h).
  */
 #include "handlers/sensor/aggregate/aggregate_sums.h"
 
@@ -40,11 +40,15 @@ void sums_enter(struct sums *sums, int64_t time_ms)
 
 /* ---- Which sum is whose? ---- */
 
-static void begin(struct sum_clock *clock, struct sum_track *track)
+static void begin(struct series_sum *sum)
 {
-    clock->count = clock->stale_ms = clock->gap_ms = 0;
-    track->integral = track->max_key = 0;
-    track->min_key = UINT64_MAX;
+    for (int i = 0; i < QUANTITY_COUNT; i++) {
+        struct sum_clock *clock = &sum->clocks[i];
+        clock->count = clock->stale_ms = clock->gap_ms = 0;
+    }
+    sum->tracks.integral = pair_both(0);
+    sum->tracks.min_key = pair_both(PAIR_GREATEST);
+    sum->tracks.max_key = pair_both(PAIR_LEAST);
 }
 
 static struct series_sum *sum_new(struct sums *sums, uint32_t series)
@@ -58,10 +62,9 @@ static struct series_sum *sum_new(struct sums *sums, uint32_t series)
     sum->series = series;
     sum->limit_ms = limit_ms < 0 ? 0 : (uint64_t)limit_ms;
     sum->shared = true;
-    for (int i = 0; i < QUANTITY_COUNT; i++) {
-        begin(&sum->clocks[i], &sum->tracks[i]);
+    begin(sum);
+    for (int i = 0; i < QUANTITY_COUNT; i++)
         sum->clocks[i].last_ms = sum->held_since_ms[i] = SUM_NEVER;
-    }
     return sum;
 }
 
@@ -122,38 +125,32 @@ struct series_sum *sums_of_place(struct sums *sums, unsigned place)
 
 /* ---- Readings ---- */
 
-static inline void add_value(struct sum_track *track, uint64_t lifted, uint64_t time_ms,
-                             uint64_t held_ms)
-{
-    track->integral += track->last * held_ms;
-    track->last = lifted;
-    sum_track_limits(track, sum_min_key(lifted, time_ms), sum_max_key(lifted, time_ms));
-}
-
 static void add_one(struct series_sum *sum, int quantity, uint64_t time_ms, uint64_t lifted)
 {
     struct sum_clock *clock = &sum->clocks[quantity];
-    struct sum_track *track = &sum->tracks[quantity];
+    struct sum_tracks *tracks = &sum->tracks;
     uint64_t held_ms = sum_clock_hold(clock, time_ms, sum->limit_ms);
     if (clock->count++ == 0)
-        track->first = lifted;
+        tracks->first[quantity] = lifted;
     clock->last_ms = time_ms;
-    add_value(track, lifted, time_ms, held_ms);
+    tracks->integral[quantity] += tracks->last[quantity] * held_ms;
+    tracks->last[quantity] = lifted;
+    sum_track_limits(tracks, (unsigned)quantity, sum_min_key(lifted, time_ms),
+                     sum_max_key(lifted, time_ms));
 }
 
 /* Both quantities, the first of the bucket or after a gap. */
-static void add_both(struct series_sum *sum, uint64_t time_ms, uint64_t temperature,
-                     uint64_t humidity)
+static void add_both(struct series_sum *sum, uint64_t time_ms, sum_pair lifted)
 {
     struct sum_clock *clock = &sum->clocks[0];
+    struct sum_tracks *tracks = &sum->tracks;
     uint64_t held_ms = sum_clock_hold(clock, time_ms, sum->limit_ms);
-    if (clock->count++ == 0) {
-        sum->tracks[QUANTITY_TEMPERATURE].first = temperature;
-        sum->tracks[QUANTITY_HUMIDITY].first = humidity;
-    }
+    if (clock->count++ == 0)
+        tracks->first = lifted;
     clock->last_ms = time_ms;
-    add_value(&sum->tracks[QUANTITY_TEMPERATURE], temperature, time_ms, held_ms);
-    add_value(&sum->tracks[QUANTITY_HUMIDITY], humidity, time_ms, held_ms);
+    tracks->integral += tracks->last * pair_both(held_ms);
+    tracks->last = lifted;
+    sum_tracks_limits(tracks, lifted, pair_both(time_ms), lifted, pair_both(time_ms));
     sum_follow(sum);
 }
 
@@ -165,7 +162,7 @@ static void add_slowly(const struct sums *sums, struct series_sum *sum, uint64_t
     if (sum == &sums->unwanted || (!has_temperature && !has_humidity))
         return;
     if (sum->shared && has_temperature && has_humidity) {
-        add_both(sum, time_ms, temperature, humidity);
+        add_both(sum, time_ms, pair_of(temperature, humidity));
         return;
     }
     sum_part(sum);
@@ -190,6 +187,16 @@ static inline uint64_t lifted_temperature(uint64_t tail, uint64_t raw)
                           : 5 * raw + (SUM_LIFT - 5 * RAW_F_OFFSET);
 }
 
+/* So soon after the one before that the gap is less than 2^32 ms. */
+static inline void add_soon(struct sum_tracks *tracks, sum_pair lifted, uint64_t time_ms,
+                            uint64_t gap_ms)
+{
+    sum_pair time = pair_both(time_ms);
+    tracks->integral += pair_product(tracks->last, pair_both(gap_ms));
+    tracks->last = lifted;
+    sum_tracks_limits(tracks, lifted, time, lifted, time);
+}
+
 size_t sums_scan(struct sums *sums, const struct record *records, size_t count, uint64_t until_ms)
 {
     const struct record *record = records, *end = records + count;
@@ -212,8 +219,7 @@ size_t sums_scan(struct sums *sums, const struct record *records, size_t count, 
         clock->count++;
         clock->gap_ms = gap_ms > clock->gap_ms ? gap_ms : clock->gap_ms;
         clock->last_ms = time_ms;
-        add_value(&sum->tracks[QUANTITY_TEMPERATURE], temperature, time_ms, gap_ms);
-        add_value(&sum->tracks[QUANTITY_HUMIDITY], humidity + SUM_LIFT, time_ms, gap_ms);
+        add_soon(&sum->tracks, pair_of(temperature, humidity + SUM_LIFT), time_ms, gap_ms);
     }
     return (size_t)(record - records);
 }
@@ -227,11 +233,10 @@ void sums_begin_bucket(struct sums *sums)
         if (!sum->shared && sum->clocks[0].last_ms == sum->clocks[1].last_ms)
             sum->shared = true;
         sum->soon_ms = 0;
-        for (int q = 0; q < QUANTITY_COUNT; q++) {
+        for (int q = 0; q < QUANTITY_COUNT; q++)
             sum->held_since_ms[q] = sum->clocks[sum->shared ? 0 : q].last_ms;
-            sum->held[q] = sum->tracks[q].last;
-            begin(&sum->clocks[q], &sum->tracks[q]);
-        }
+        sum->held = sum->tracks.last;
+        begin(sum);
     }
 }
 
@@ -241,19 +246,20 @@ static int32_t lowered(uint64_t lifted)
 }
 
 static inline void fill_digest(struct digest *digest, const struct sum_clock *clock,
-                               const struct sum_track *track)
+                               const struct sum_tracks *tracks, int quantity)
 {
-    uint64_t covered_ms = sum_clock_covered(clock);
+    uint64_t covered_ms = sum_clock_covered(clock), min_key = tracks->min_key[quantity],
+             max_key = tracks->max_key[quantity];
     digest->count = clock->count;
-    digest->first = lowered(track->first);
-    digest->last = lowered(track->last);
-    digest->min = lowered(track->min_key >> SUM_TIME_BITS);
-    digest->max = lowered(track->max_key >> SUM_TIME_BITS);
+    digest->first = lowered(tracks->first[quantity]);
+    digest->last = lowered(tracks->last[quantity]);
+    digest->min = lowered(min_key >> SUM_TIME_BITS);
+    digest->max = lowered((max_key + SUM_TIME_MASK) >> SUM_TIME_BITS);
     digest->first_ms = (int64_t)clock->first_ms;
     digest->last_ms = (int64_t)clock->last_ms;
-    digest->min_ms = (int64_t)(track->min_key & SUM_TIME_MASK);
-    digest->max_ms = (int64_t)(SUM_TIME_MASK - (track->max_key & SUM_TIME_MASK));
-    digest->integral = (int64_t)(track->integral - SUM_LIFT * covered_ms);
+    digest->min_ms = (int64_t)(min_key & SUM_TIME_MASK);
+    digest->max_ms = (int64_t)((0 - max_key) & SUM_TIME_MASK);
+    digest->integral = (int64_t)(tracks->integral[quantity] - SUM_LIFT * covered_ms);
     digest->covered_ms = (int64_t)covered_ms;
     digest->gap_ms = (int64_t)clock->gap_ms;
 }
@@ -288,7 +294,7 @@ static inline bool fill_track(struct bucket_track *track, const struct series_su
     uint64_t integral = 0, covered_ms = 0;
     int64_t first_ms = to_ms;
     if (clock->count > 0) {
-        fill_digest(digest, clock, &sum->tracks[quantity]);
+        fill_digest(digest, clock, &sum->tracks, quantity);
         covered_ms = held_ms(digest->last_ms, sum->limit_ms, digest->last_ms, to_ms);
         integral = (uint64_t)digest->integral + (uint64_t)(int64_t)digest->last * covered_ms;
         covered_ms += (uint64_t)digest->covered_ms;

@@ -9,10 +9,11 @@
 #define HEARTH_SENSOR_AGGREGATE_SUMS_H
 
 #include "handlers/sensor/aggregate/aggregate.h"
+#include "handlers/sensor/aggregate/sum_pair.h"
 
 enum {
     SUM_TIME_BITS = 42,
-    SUM_LIFT = 8192, /* added to values while they are summed: none is negative then */
+    SUM_LIFT = 16384, /* added to values while they are summed: all are between 8,000 and 2^16 */
 };
 #define SUM_TIME_MASK ((UINT64_C(1) << SUM_TIME_BITS) - 1)
 #define SUM_NEVER     UINT64_MAX /* as last_ms: no reading yet */
@@ -23,11 +24,12 @@ struct sum_clock {
     uint64_t stale_ms; /* between first and last reading, what is not covered */
 };
 
-struct sum_track {
-    uint64_t first, last, integral; /* of lifted values */
-    /* The value above SUM_TIME_BITS, its time below; for the maximum the time is turned round, so
-     * that of two equal ones the earlier is the greater. */
-    uint64_t min_key, max_key;
+/* Of both quantities. */
+struct sum_tracks {
+    sum_pair first, last, integral; /* of lifted values */
+    /* The value above SUM_TIME_BITS, its time below; for the maximum the time is taken away instead
+     * of added, so that of two equal ones the earlier is the greater. */
+    sum_pair min_key, max_key;
 };
 
 struct series_sum {
@@ -35,11 +37,12 @@ struct series_sum {
      * steps; 0 = none, since the bucket is empty or the clocks are apart. */
     uint64_t soon_ms;
     struct sum_clock clocks[QUANTITY_COUNT]; /* while shared, the first is that of both */
-    struct sum_track tracks[QUANTITY_COUNT];
+    struct sum_tracks tracks;
+    sum_pair held;
+    uint64_t held_since_ms[QUANTITY_COUNT];
     uint64_t limit_ms;
-    bool shared;
     uint32_t series; /* index */
-    uint64_t held_since_ms[QUANTITY_COUNT], held[QUANTITY_COUNT];
+    bool shared;
 };
 
 struct sums {
@@ -93,6 +96,24 @@ static inline uint64_t sum_clock_covered(const struct sum_clock *clock)
     return clock->count == 0 ? 0 : clock->last_ms - clock->first_ms - clock->stale_ms;
 }
 
+/* Values and the times at which they came: are they the least or the greatest? */
+static inline void sum_tracks_limits(struct sum_tracks *tracks, sum_pair min, sum_pair min_ms,
+                                     sum_pair max, sum_pair max_ms)
+{
+    tracks->min_key = pair_least(tracks->min_key, (min << SUM_TIME_BITS) + min_ms);
+    tracks->max_key = pair_greatest(tracks->max_key, (max << SUM_TIME_BITS) - max_ms);
+}
+
+/* The same of one quantity. */
+static inline void sum_track_limits(struct sum_tracks *tracks, unsigned quantity, uint64_t min_key,
+                                    uint64_t max_key)
+{
+    if (min_key < tracks->min_key[quantity])
+        tracks->min_key[quantity] = min_key;
+    if (max_key > tracks->max_key[quantity])
+        tracks->max_key[quantity] = max_key;
+}
+
 static inline uint64_t sum_min_key(uint64_t lifted, uint64_t time_ms)
 {
     return (lifted << SUM_TIME_BITS) + time_ms;
@@ -100,13 +121,7 @@ static inline uint64_t sum_min_key(uint64_t lifted, uint64_t time_ms)
 
 static inline uint64_t sum_max_key(uint64_t lifted, uint64_t time_ms)
 {
-    return (lifted << SUM_TIME_BITS) + (SUM_TIME_MASK - time_ms);
-}
-
-static inline void sum_track_limits(struct sum_track *track, uint64_t min_key, uint64_t max_key)
-{
-    track->min_key = min_key < track->min_key ? min_key : track->min_key;
-    track->max_key = max_key > track->max_key ? max_key : track->max_key;
+    return (lifted << SUM_TIME_BITS) - time_ms;
 }
 
 /* The quantities' readings do not come together any more. */
@@ -118,10 +133,11 @@ static inline void sum_part(struct series_sum *sum)
     sum->soon_ms = 0;
 }
 
-/* Behind a reading or a digest of both quantities. */
+/* Behind a reading or a digest of both quantities. What is soon is less than 2^32. */
 static inline void sum_follow(struct series_sum *sum)
 {
-    sum->soon_ms = sum->shared ? sum->limit_ms + 1 : 0;
+    uint64_t soon_ms = sum->limit_ms < UINT32_MAX ? sum->limit_ms + 1 : UINT32_MAX;
+    sum->soon_ms = sum->shared ? soon_ms : 0;
 }
 
 #endif
