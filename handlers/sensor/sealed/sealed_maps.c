@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-enum { HASH_PLACES = 8192, PATH_BYTES = 2048 + SEALED_NAME_BYTES };
+enum { HASH_BITS = 15, HASH_PLACES = 1 << HASH_BITS, PATH_BYTES = 2048 + SEALED_NAME_BYTES };
 
 struct sealed_maps {
     struct file_operations *files;
@@ -58,7 +58,7 @@ static struct sealed_map **place_of(struct sealed_maps *maps, const struct seale
 {
     uint64_t hash =
         ((uint64_t)(uint32_t)file->day << 32 ^ file->sequence) * UINT64_C(0x9E3779B97F4A7C15);
-    return &maps->places[hash >> 51];
+    return &maps->places[hash >> (64 - HASH_BITS)];
 }
 
 static struct sealed_map *find(struct sealed_maps *maps, const struct sealed_file *file)

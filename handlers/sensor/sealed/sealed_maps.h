@@ -1,9 +1,11 @@
 /*
  * sealed_maps.h - the mapped sealed files of a process.
  *
- * Files are mapped when somebody needs them and stay mapped, up to a number of them well below what
- * the system allows a process (vm.max_map_count, 65,530); then the one that nobody has needed for
- * the longest time goes. A file that is pinned stays. Any thread.
+ * Files are mapped when somebody needs them and stay mapped, up to half of what the system allows a
+ * process (vm.max_map_count, 65,530); then the one that nobody has needed for the longest time
+ * goes. Who reads all readings in their order needs each file once, so that the one that goes is
+ * just the one that the next reader begins with: the limit is above the days of a long life, with a
+ * late file now and then. A file that is pinned stays. Any thread.
  */
 #ifndef HEARTH_SENSOR_SEALED_MAPS_H
 #define HEARTH_SENSOR_SEALED_MAPS_H
@@ -12,7 +14,7 @@
 #include "handlers/sensor/sealed/sealed_file.h"
 #include "hearth/reading_store.h"
 
-enum { SEALED_MAPS_LIMIT = 4096 };
+enum { SEALED_MAPS_LIMIT = 32768 };
 
 struct sealed_maps;
 
