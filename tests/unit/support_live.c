@@ -35,6 +35,23 @@ void live_case_clean(struct live_case *test)
     test_directory_remove(test->directory);
 }
 
+int live_case_set_up(void **state)
+{
+    struct live_case *test = calloc(1, sizeof *test);
+    assert_non_null(test);
+    live_case_init(test);
+    *state = test;
+    return 0;
+}
+
+int live_case_tear_down(void **state)
+{
+    struct live_case *test = *state;
+    live_case_clean(test);
+    free(test);
+    return 0;
+}
+
 struct reading_store *live_case_open(const struct live_case *test)
 {
     struct error_record error = {0};
@@ -89,6 +106,14 @@ struct append_result live_append_number(struct reading_store *store, int number)
 {
     struct record record = live_reading(number);
     return live_append(store, &record, 1, HEARTH_OK);
+}
+
+enum hearth_error live_commit_number(struct live_store *live, int number)
+{
+    struct record record = live_reading(number);
+    struct live_entry entry = {.records = &record, .record_count = 1};
+    live_store_commit(live, &entry, 1);
+    return entry.outcome;
 }
 
 struct everything {

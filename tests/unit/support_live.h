@@ -22,6 +22,9 @@ struct live_case {
 /* A live file is finished above 8 MB and sealed by hand, until the test says otherwise. */
 void live_case_init(struct live_case *test);
 void live_case_clean(struct live_case *test);
+/* The same before and after each test of a group: *state is the case. */
+int live_case_set_up(void **state);
+int live_case_tear_down(void **state);
 /* Opens it, failing the test when that fails. */
 struct reading_store *live_case_open(const struct live_case *test);
 
@@ -37,6 +40,9 @@ struct append_result live_append(struct reading_store *store, const struct recor
                                  size_t count, enum hearth_error expected);
 /* The reading of that number alone. */
 struct append_result live_append_number(struct reading_store *store, int number);
+
+/* Commits the reading of that number to a live store by itself. */
+enum hearth_error live_commit_number(struct live_store *live, int number);
 
 /* Everything in the store, suspects as well, in order; to free. */
 struct record *live_everything(struct reading_store *store, size_t *count);

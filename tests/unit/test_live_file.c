@@ -16,22 +16,6 @@
 #include "handlers/sensor/live/live_records.h"
 #include "handlers/sensor/live/live_span.h"
 
-static int setup(void **state)
-{
-    struct live_case *test = calloc(1, sizeof *test);
-    live_case_init(test);
-    *state = test;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct live_case *test = *state;
-    live_case_clean(test);
-    free(test);
-    return 0;
-}
-
 /* ---- Names ---- */
 
 static void names_of_live_files_come_back_as_they_went(void **state)
@@ -481,7 +465,8 @@ static void a_full_disk_does_not_keep_a_store_from_opening(void **state)
     store->free(store);
 }
 
-#define LIVE_STORY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define LIVE_STORY(name)                                                                           \
+    cmocka_unit_test_setup_teardown(name, live_case_set_up, live_case_tear_down)
 
 int main(void)
 {

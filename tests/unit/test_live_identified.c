@@ -13,22 +13,6 @@
 
 enum { FIRST = 10, SECOND = 6, TWICE = 4 };
 
-static int setup(void **state)
-{
-    struct live_case *test = calloc(1, sizeof *test);
-    live_case_init(test);
-    *state = test;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct live_case *test = *state;
-    live_case_clean(test);
-    free(test);
-    return 0;
-}
-
 static struct store_state state_of(struct reading_store *store)
 {
     struct store_state state;
@@ -214,7 +198,8 @@ static void a_reader_counts_anew_when_more_stands_twice(void **state)
     snapshots_free(reader);
 }
 
-#define LIVE_STORY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define LIVE_STORY(name)                                                                           \
+    cmocka_unit_test_setup_teardown(name, live_case_set_up, live_case_tear_down)
 
 int main(void)
 {

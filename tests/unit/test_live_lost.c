@@ -31,14 +31,6 @@ static struct live_store *open_first(struct place *place)
 
 /* ---- Files that are taken away ---- */
 
-static enum hearth_error commit_reading(struct live_store *live, int number)
-{
-    struct record record = live_reading(number);
-    struct live_entry entry = {.records = &record, .record_count = 1};
-    live_store_commit(live, &entry, 1);
-    return entry.outcome;
-}
-
 enum taken { A_FILE, THE_FILES, THE_STORE };
 
 /* Moves it aside, or back. */
@@ -67,17 +59,17 @@ static void expect_lost(enum taken taken, int sent_then)
     place_init(&place);
     struct live_store *live = open_first(&place);
     for (int i = 0; i < 5; i++)
-        assert_int_equal(commit_reading(live, i), HEARTH_OK);
+        assert_int_equal(live_commit_number(live, i), HEARTH_OK);
     assert_false(live_store_is_lost(live));
     assert_false(live_published_lost(&place.published));
     move(&place, taken, false);
     if (sent_then < 0)
         live_store_tick(live);
     else
-        assert_int_equal(commit_reading(live, sent_then), HEARTH_UNAVAILABLE);
+        assert_int_equal(live_commit_number(live, sent_then), HEARTH_UNAVAILABLE);
     assert_true(live_store_is_lost(live));
     for (int i = 0; i < 10; i++)
-        assert_int_equal(commit_reading(live, i), HEARTH_UNAVAILABLE);
+        assert_int_equal(live_commit_number(live, i), HEARTH_UNAVAILABLE);
     live_store_close(live);
     assert_true(live_published_lost(&place.published));
     for (int i = 0; i < 3; i++)
@@ -91,7 +83,7 @@ static void expect_lost(enum taken taken, int sent_then)
         assert_false(live_published_lost(&place.published));
     }
     for (int i = 0; i < 5; i++)
-        assert_int_equal(commit_reading(live, i), HEARTH_OK);
+        assert_int_equal(live_commit_number(live, i), HEARTH_OK);
     struct live_state now;
     live_store_state(live, &now);
     assert_in_range(now.readings, 5, 6); /* what was refused may be there */
@@ -135,7 +127,7 @@ static void an_empty_store_that_was_removed_takes_nothing(void **state)
     place_init(&place);
     struct live_store *live = open_first(&place);
     move(&place, THE_STORE, false);
-    assert_int_equal(commit_reading(live, 1), HEARTH_UNAVAILABLE);
+    assert_int_equal(live_commit_number(live, 1), HEARTH_UNAVAILABLE);
     assert_true(live_store_is_lost(live));
     live_store_close(live);
     assert_int_equal(open_again(&place, &place.published, &live), HEARTH_UNAVAILABLE);
@@ -150,12 +142,12 @@ static void another_store_in_its_place_is_not_taken_for_it(void **state)
     (void)state;
     place_init(&place);
     live = open_first(&place);
-    assert_int_equal(commit_reading(live, 1), HEARTH_OK);
+    assert_int_equal(live_commit_number(live, 1), HEARTH_OK);
     live_store_close(live);
     move(&place, THE_STORE, false);
     assert_int_equal(open_again(&place, &nothing, &live), HEARTH_OK);
-    assert_int_equal(commit_reading(live, 2), HEARTH_OK);
-    assert_int_equal(commit_reading(live, 3), HEARTH_OK);
+    assert_int_equal(live_commit_number(live, 2), HEARTH_OK);
+    assert_int_equal(live_commit_number(live, 3), HEARTH_OK);
     live_store_close(live);
     assert_int_equal(open_again(&place, &place.published, &live), HEARTH_UNAVAILABLE);
     live_case_clean(&place.live);
@@ -171,21 +163,21 @@ static void a_disk_that_fails_for_long_is_asked_once_a_second(void **state)
     (void)state;
     place_init(&place);
     struct live_store *live = open_first(&place);
-    assert_int_equal(commit_reading(live, 0), HEARTH_OK);
+    assert_int_equal(live_commit_number(live, 0), HEARTH_OK);
     place.live.faults.fail_each_sync = 1;
     for (int second = 0; second < SECONDS; second++) {
         int syncs = place.live.faults.syncs;
-        assert_int_equal(commit_reading(live, 1), HEARTH_IO);
+        assert_int_equal(live_commit_number(live, 1), HEARTH_IO);
         for (int i = 1; i < EACH; i++)
-            assert_int_equal(commit_reading(live, i), HEARTH_UNAVAILABLE);
+            assert_int_equal(live_commit_number(live, i), HEARTH_UNAVAILABLE);
         assert_int_equal(place.live.faults.syncs - syncs, second == 0 ? 2 : 1);
-        assert_int_equal(commit_reading(live, 0), HEARTH_OK); /* a duplicate is there */
+        assert_int_equal(live_commit_number(live, 0), HEARTH_OK); /* a duplicate is there */
         assert_in_range(live_file_count(&place.live), 1, 2);
         clock_manual_advance_ms(&place.live.clock, 1000);
     }
     place.live.faults.fail_each_sync = 0;
     for (int i = 0; i < EACH; i++)
-        assert_int_equal(commit_reading(live, i), HEARTH_OK);
+        assert_int_equal(live_commit_number(live, i), HEARTH_OK);
     assert_true(live_file_exists(&place.live, "00000001.poisoned-12.bin"));
     assert_int_equal(live_file_count(&place.live), 2);
     live_store_close(live);

@@ -13,22 +13,6 @@
 
 enum { GOOD = 10 };
 
-static int setup(void **state)
-{
-    struct live_case *test = calloc(1, sizeof *test);
-    live_case_init(test);
-    *state = test;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct live_case *test = *state;
-    live_case_clean(test);
-    free(test);
-    return 0;
-}
-
 /* A file of `count` slots: readings by number, of which `damage` may change any. */
 static void write_slots(struct live_case *test, const char *name, int first, size_t count,
                         void (*damage)(struct record *slots), size_t extra_bytes)
@@ -478,7 +462,8 @@ static void the_same_files_have_the_same_generation_after_a_restart(void **state
     store->free(store);
 }
 
-#define LIVE_STORY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define LIVE_STORY(name)                                                                           \
+    cmocka_unit_test_setup_teardown(name, live_case_set_up, live_case_tear_down)
 
 int main(void)
 {

@@ -14,22 +14,6 @@
 
 enum { DAY_S = 86400 };
 
-static int setup(void **state)
-{
-    struct live_case *test = calloc(1, sizeof *test);
-    live_case_init(test);
-    *state = test;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct live_case *test = *state;
-    live_case_clean(test);
-    free(test);
-    return 0;
-}
-
 /* A reading of that second since the epoch. */
 static struct record reading_at(int64_t second, int channel, enum time_quality quality)
 {
@@ -485,7 +469,7 @@ static void a_manifest_without_its_end_is_refused_when_the_live_file_is_gone(voi
     assert_non_null(strstr(error.detail, ".ndjson"));
 }
 
-#define STORY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define STORY(name) cmocka_unit_test_setup_teardown(name, live_case_set_up, live_case_tear_down)
 
 int main(void)
 {

@@ -14,19 +14,10 @@ enum { PER_FILE = 50, RETRY_MS = 60000 };
 
 static int setup(void **state)
 {
-    struct live_case *test = calloc(1, sizeof *test);
-    live_case_init(test);
-    test->options.files = &test->faults.files;
-    *state = test;
-    return 0;
-}
-
-static int teardown(void **state)
-{
+    int result = live_case_set_up(state);
     struct live_case *test = *state;
-    live_case_clean(test);
-    free(test);
-    return 0;
+    test->options.files = &test->faults.files;
+    return result;
 }
 
 static void append_file(struct reading_store *store, int file)
@@ -208,7 +199,7 @@ static void it_is_tried_again_after_a_minute(void **state)
     test_registry_free(registry);
 }
 
-#define STORY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define STORY(name) cmocka_unit_test_setup_teardown(name, setup, live_case_tear_down)
 
 int main(void)
 {

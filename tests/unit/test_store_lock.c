@@ -12,22 +12,6 @@
 
 #include "handlers/sensor/disk/store_lock.h"
 
-static int setup(void **state)
-{
-    struct live_case *test = calloc(1, sizeof *test);
-    live_case_init(test);
-    *state = test;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct live_case *test = *state;
-    live_case_clean(test);
-    free(test);
-    return 0;
-}
-
 static void the_second_keeper_is_told_who_holds_the_store(void **state)
 {
     struct live_case *test = *state;
@@ -114,7 +98,8 @@ static void a_lock_is_waited_for_as_long_as_its_taker_wants(void **state)
     store_lock_release(&second);
 }
 
-#define LOCK_STORY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define LOCK_STORY(name)                                                                           \
+    cmocka_unit_test_setup_teardown(name, live_case_set_up, live_case_tear_down)
 
 int main(void)
 {
