@@ -5,60 +5,24 @@
 
 #include "app/core/memory.h"
 #include "hearth/limits.h"
-#include "support.h"
+#include "support_response.h"
 
-/* One answer and all it hangs on. */
-static struct {
-    struct arena *arena;
-    struct test_sink sink;
-    struct response response;
-    struct request request;
-} test;
-
-static void begin(bool for_head)
-{
-    response_init(&test.response, test.arena, &test.sink.sink, for_head);
-}
+static struct response_test test;
 
 static int set_up(void **state)
 {
     (void)state;
-    test.arena = arena_new(LIMIT_ARENA_BYTES);
-    if (!test.arena)
-        return -1;
-    test_sink_init(&test.sink);
-    begin(false);
-    struct test_request input = {.method = "GET", .target = "/a"};
-    return test_parse(test.arena, &input, &test.request) == HEARTH_OK ? 0 : -1;
+    return response_test_set_up(&test);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    memory_fail_after(-1);
-    test_sink_clean(&test.sink);
-    arena_free(test.arena);
-    return 0;
-}
-
-/* A second answer in one test. */
-static void again(bool for_head)
-{
-    test_sink_clean(&test.sink);
-    test_sink_init(&test.sink);
-    begin(for_head);
+    return response_test_tear_down(&test);
 }
 
 #define ok(call)     assert_int_equal(call, HEARTH_OK)
 #define misuse(call) assert_int_equal(call, HEARTH_MISUSE)
-
-static struct view filled(size_t length)
-{
-    static char bytes[64 * 1024];
-    memset(bytes, 'x', sizeof bytes);
-    assert_true(length <= sizeof bytes);
-    return view_from(bytes, length);
-}
 
 /* ---- The usual ways ---- */
 
@@ -90,11 +54,11 @@ static void what_is_sent_at_once_has_all(void **state)
     assert_string_equal(test_sink_body(&test.sink), "gone");
     assert_string_equal(test_sink_header(&test.sink, "Content-Type"), "text/plain");
     assert_int_equal(test.sink.finishes, 1);
-    again(false);
+    response_test_again(&test, false);
     ok(response_send(&test.response, 204, VIEW_NONE, VIEW_NONE));
     assert_int_equal(test.sink.content_length, -1);
     assert_null(test_sink_header(&test.sink, "Content-Type"));
-    again(false);
+    response_test_again(&test, false);
     misuse(response_send(&test.response, 204, VIEW_NONE, VIEW("x")));
     assert_int_equal(test.response.state, RESPONSE_HEAD);
 }
@@ -111,14 +75,14 @@ static void an_empty_answer_has_the_length_zero(void **state)
 static void an_answer_as_long_as_the_hold_gets_a_length_and_a_longer_one_none(void **state)
 {
     (void)state;
-    ok(response_write(&test.response, filled(LIMIT_RESPONSE_HOLD - 1)));
+    ok(response_write(&test.response, response_test_filled(LIMIT_RESPONSE_HOLD - 1)));
     ok(response_write(&test.response, VIEW("y")));
     assert_int_equal(test.sink.heads, 0);
     ok(response_finish(&test.response));
     assert_int_equal(test.sink.content_length, LIMIT_RESPONSE_HOLD);
     assert_int_equal(test.sink.body.length, LIMIT_RESPONSE_HOLD);
-    again(false);
-    ok(response_write(&test.response, filled(LIMIT_RESPONSE_HOLD)));
+    response_test_again(&test, false);
+    ok(response_write(&test.response, response_test_filled(LIMIT_RESPONSE_HOLD)));
     assert_int_equal(test.sink.heads, 0);
     ok(response_write(&test.response, VIEW("y")));
     assert_int_equal(test.sink.heads, 1);
@@ -131,7 +95,7 @@ static void an_answer_as_long_as_the_hold_gets_a_length_and_a_longer_one_none(vo
 static void one_large_write_goes_straight_through(void **state)
 {
     (void)state;
-    ok(response_write(&test.response, filled(LIMIT_RESPONSE_HOLD + 1)));
+    ok(response_write(&test.response, response_test_filled(LIMIT_RESPONSE_HOLD + 1)));
     assert_int_equal(test.sink.heads, 1);
     assert_int_equal(test.sink.body.length, LIMIT_RESPONSE_HOLD + 1);
     ok(response_finish(&test.response));
@@ -157,8 +121,8 @@ static void bytes_of_all_sizes_arrive_in_order(void **state)
 static void a_long_format_is_not_cut(void **state)
 {
     (void)state;
-    ok(response_write_format(&test.response, "%.*s|", VIEW_ARGUMENTS(filled(511))));
-    ok(response_write_format(&test.response, "%.*s|", VIEW_ARGUMENTS(filled(30000))));
+    ok(response_write_format(&test.response, "%.*s|", VIEW_ARGUMENTS(response_test_filled(511))));
+    ok(response_write_format(&test.response, "%.*s|", VIEW_ARGUMENTS(response_test_filled(30000))));
     ok(response_finish(&test.response));
     assert_int_equal(test.sink.body.length, 512 + 30001);
     assert_int_equal(test.sink.body.data[511], '|');
@@ -178,7 +142,7 @@ static void flushing_sends_what_there_is(void **state)
     assert_string_equal(test_sink_body(&test.sink), "abcd");
     ok(response_finish(&test.response));
     /* A sink without buffers has nothing to flush. */
-    again(false);
+    response_test_again(&test, false);
     test.sink.sink.flush = NULL;
     ok(response_flush(&test.response));
     assert_int_equal(test.sink.heads, 1);
@@ -223,7 +187,7 @@ static void fewer_than_stated_aborts(void **state)
     assert_int_equal(test.sink.aborts, 1);
     assert_int_equal(test.sink.finishes, 0);
     assert_int_equal(test.response.state, RESPONSE_ABORTED);
-    again(false);
+    response_test_again(&test, false);
     ok(response_set_length(&test.response, 1));
     misuse(response_finish(&test.response));
     assert_int_equal(test.sink.heads, 0);
@@ -242,15 +206,15 @@ static void a_length_must_be_expressible(void **state)
 static void head_counts_and_sends_nothing(void **state)
 {
     (void)state;
-    begin(true);
+    response_test_begin(&test, true);
     ok(response_write(&test.response, VIEW("abc")));
     ok(response_finish(&test.response));
     assert_int_equal(test.sink.content_length, 3);
     assert_int_equal(test.sink.body.length, 0);
-    again(true);
+    response_test_again(&test, true);
     ok(response_set_length(&test.response, 1000));
-    ok(response_write(&test.response, filled(600)));
-    ok(response_write(&test.response, filled(400)));
+    ok(response_write(&test.response, response_test_filled(600)));
+    ok(response_write(&test.response, response_test_filled(400)));
     misuse(response_write(&test.response, VIEW("x")));
     ok(response_finish(&test.response));
     assert_int_equal(test.sink.content_length, 1000);
@@ -260,11 +224,11 @@ static void head_counts_and_sends_nothing(void **state)
 static void head_may_leave_the_body_out(void **state)
 {
     (void)state;
-    begin(true);
+    response_test_begin(&test, true);
     ok(response_set_length(&test.response, 1000));
     ok(response_finish(&test.response));
     assert_int_equal(test.sink.content_length, 1000);
-    again(true);
+    response_test_again(&test, true);
     ok(response_finish(&test.response));
     assert_int_equal(test.sink.content_length, -1);
 }
@@ -272,8 +236,8 @@ static void head_may_leave_the_body_out(void **state)
 static void head_of_a_long_answer_is_as_get_would_send_it(void **state)
 {
     (void)state;
-    begin(true);
-    ok(response_write(&test.response, filled(LIMIT_RESPONSE_HOLD)));
+    response_test_begin(&test, true);
+    ok(response_write(&test.response, response_test_filled(LIMIT_RESPONSE_HOLD)));
     assert_int_equal(test.sink.heads, 0);
     ok(response_write(&test.response, VIEW("x")));
     assert_int_equal(test.sink.heads, 1);
@@ -287,13 +251,13 @@ static void no_content_and_not_modified_have_no_body(void **state)
     (void)state;
     static const int statuses[] = {204, 304};
     for (size_t i = 0; i < 2; i++) {
-        again(false);
+        response_test_again(&test, false);
         ok(response_set_status(&test.response, statuses[i]));
         misuse(response_write(&test.response, VIEW("x")));
         ok(response_finish(&test.response));
         assert_int_equal(test.sink.status, statuses[i]);
         assert_int_equal(test.sink.content_length, -1);
-        again(false);
+        response_test_again(&test, false);
         ok(response_set_length(&test.response, 10));
         ok(response_set_status(&test.response, statuses[i]));
         ok(response_finish(&test.response));
@@ -335,7 +299,7 @@ static void nothing_follows_the_end(void **state)
     assert_int_equal(test.sink.finishes, 1);
     assert_int_equal(test.sink.aborts, 0);
     assert_string_equal(test_sink_body(&test.sink), "abc");
-    again(false);
+    response_test_again(&test, false);
     response_abort(&test.response);
     response_abort(&test.response);
     misuse(response_write(&test.response, VIEW("x")));
@@ -426,7 +390,7 @@ static void a_restart_forgets_all(void **state)
     (void)state;
     ok(response_set_status(&test.response, 500));
     ok(response_add_header(&test.response, VIEW("X-A"), VIEW("b")));
-    ok(response_write(&test.response, filled(3000)));
+    ok(response_write(&test.response, response_test_filled(3000)));
     ok(response_restart(&test.response));
     ok(response_write(&test.response, VIEW("new")));
     ok(response_finish(&test.response));
@@ -434,7 +398,7 @@ static void a_restart_forgets_all(void **state)
     assert_int_equal(test.sink.headers.length, 0);
     assert_int_equal(test.sink.content_length, 3);
     assert_string_equal(test_sink_body(&test.sink), "new");
-    again(false);
+    response_test_again(&test, false);
     ok(response_set_length(&test.response, 4));
     ok(response_restart(&test.response));
     ok(response_write(&test.response, VIEW("new")));

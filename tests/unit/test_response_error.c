@@ -7,59 +7,23 @@
 
 #include "app/core/memory.h"
 #include "hearth/limits.h"
-#include "support.h"
+#include "support_response.h"
 
-/* One answer and all it hangs on. */
-static struct {
-    struct arena *arena;
-    struct test_sink sink;
-    struct response response;
-    struct request request;
-} test;
-
-static void begin(bool for_head)
-{
-    response_init(&test.response, test.arena, &test.sink.sink, for_head);
-}
+static struct response_test test;
 
 static int set_up(void **state)
 {
     (void)state;
-    test.arena = arena_new(LIMIT_ARENA_BYTES);
-    if (!test.arena)
-        return -1;
-    test_sink_init(&test.sink);
-    begin(false);
-    struct test_request input = {.method = "GET", .target = "/a"};
-    return test_parse(test.arena, &input, &test.request) == HEARTH_OK ? 0 : -1;
+    return response_test_set_up(&test);
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    memory_fail_after(-1);
-    test_sink_clean(&test.sink);
-    arena_free(test.arena);
-    return 0;
-}
-
-/* A second answer in one test. */
-static void again(bool for_head)
-{
-    test_sink_clean(&test.sink);
-    test_sink_init(&test.sink);
-    begin(for_head);
+    return response_test_tear_down(&test);
 }
 
 #define ok(call) assert_int_equal(call, HEARTH_OK)
-
-static struct view filled(size_t length)
-{
-    static char bytes[64 * 1024];
-    memset(bytes, 'x', sizeof bytes);
-    assert_true(length <= sizeof bytes);
-    return view_from(bytes, length);
-}
 
 static struct json_object *problem(void)
 {
@@ -103,11 +67,11 @@ static void an_internal_detail_stays_inside(void **state)
     response_error(&test.response, &test.request, HEARTH_IO, false, none);
     assert_int_equal(test.sink.status, 503);
     assert_null(strstr(test_sink_body(&test.sink), "secret"));
-    again(false);
+    response_test_again(&test, false);
     response_error(&test.response, &test.request, HEARTH_IO, true, none);
     assert_null(strstr(test_sink_body(&test.sink), "secret"));
     /* A detail that was about another error is not about this one. */
-    again(false);
+    response_test_again(&test, false);
     (void)request_fail(&test.request, HEARTH_BAD_BODY, "about the body");
     response_error(&test.response, &test.request, HEARTH_NOT_FOUND, false, none);
     assert_null(strstr(test_sink_body(&test.sink), "about the body"));
@@ -136,15 +100,15 @@ static void some_errors_have_headers_of_their_own(void **state)
     response_error(&test.response, &test.request, HEARTH_BUSY, false, none);
     assert_int_equal(test.sink.status, 503);
     assert_string_equal(test_sink_header(&test.sink, "Retry-After"), "1");
-    again(false);
+    response_test_again(&test, false);
     response_error(&test.response, &test.request, HEARTH_DISK_FULL, false, none);
     assert_string_equal(test_sink_header(&test.sink, "Retry-After"), "5");
-    again(false);
+    response_test_again(&test, false);
     response_error(&test.response, &test.request, HEARTH_UNAUTHORIZED, false, none);
     assert_int_equal(test.sink.status, 401);
     assert_string_equal(test_sink_header(&test.sink, "WWW-Authenticate"),
                         "Bearer realm=\"hearth\"");
-    again(false);
+    response_test_again(&test, false);
     struct pair extra[] = {{VIEW("Retry-After"), VIEW("30")}, {VIEW("X-A"), VIEW("b")}};
     response_error(&test.response, &test.request, HEARTH_BUSY, false, (struct pairs){extra, 2});
     assert_string_equal(test_sink_header(&test.sink, "Retry-After"), "30");
@@ -170,7 +134,7 @@ static void what_a_handler_said_about_its_error_is_kept(void **state)
 static void an_error_after_the_head_breaks_the_answer(void **state)
 {
     (void)state;
-    ok(response_write(&test.response, filled(LIMIT_RESPONSE_HOLD + 1)));
+    ok(response_write(&test.response, response_test_filled(LIMIT_RESPONSE_HOLD + 1)));
     response_error(&test.response, &test.request, HEARTH_IO, false, none);
     assert_int_equal(test.sink.heads, 1);
     assert_int_equal(test.sink.status, 200);
@@ -178,8 +142,8 @@ static void an_error_after_the_head_breaks_the_answer(void **state)
     assert_int_equal(test.sink.finishes, 0);
     assert_int_equal(test.sink.body.length, LIMIT_RESPONSE_HOLD + 1);
     /* What is still held can be taken back. */
-    again(false);
-    ok(response_write(&test.response, filled(LIMIT_RESPONSE_HOLD)));
+    response_test_again(&test, false);
+    ok(response_write(&test.response, response_test_filled(LIMIT_RESPONSE_HOLD)));
     response_error(&test.response, &test.request, HEARTH_IO, false, none);
     assert_int_equal(test.sink.status, 503);
     assert_int_equal(test.sink.aborts, 0);
@@ -188,7 +152,7 @@ static void an_error_after_the_head_breaks_the_answer(void **state)
 static void an_error_for_head_has_a_length_and_no_body(void **state)
 {
     (void)state;
-    begin(true);
+    response_test_begin(&test, true);
     response_error(&test.response, &test.request, HEARTH_NOT_FOUND, false, none);
     assert_int_equal(test.sink.status, 404);
     assert_int_equal(test.sink.body.length, 0);
@@ -216,7 +180,7 @@ static void every_error_has_an_answer(void **state)
 {
     (void)state;
     for (int code = HEARTH_BAD_REQUEST; code < HEARTH_ERROR_COUNT; code++) {
-        again(false);
+        response_test_again(&test, false);
         response_error(&test.response, &test.request, (enum hearth_error)code, code % 2, none);
         assert_int_equal(test.sink.status, error_http_status((enum hearth_error)code));
         assert_int_equal(test.sink.finishes, 1);
