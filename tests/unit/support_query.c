@@ -39,6 +39,14 @@ void query_add(struct sensor_app *test, int64_t time_ms, int channel, int code, 
     memory_readings_add(&test->memory, &reading);
 }
 
+void query_add_four_hours(struct sensor_app *test)
+{
+    query_add(test, QUERY_T0 + 10 * QUERY_MINUTE, 1, 1, 700, 40);
+    query_add(test, QUERY_T0 + 20 * QUERY_MINUTE, 1, 1, 725, 41);
+    query_add(test, QUERY_T0 + 50 * QUERY_MINUTE, 1, 1, 682, 41);
+    query_add(test, QUERY_T0 + 130 * QUERY_MINUTE, 1, 1, 702, -1);
+}
+
 struct json_object *query_get(struct sensor_app *test, const char *target)
 {
     int status = sensor_app_get(test, target);

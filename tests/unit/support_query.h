@@ -23,6 +23,9 @@ void query_write_names(struct sensor_app *test, const char *text);
 /* Tenths of degF, or -9999 for none; humidity, or -1 for none. */
 void query_add(struct sensor_app *test, int64_t time_ms, int channel, int code, int tenths_f,
                int humidity);
+/* Three readings in the first of four hours from QUERY_T0 on, and one without humidity in the
+ * third; all of 1-1. */
+void query_add_four_hours(struct sensor_app *test);
 /* The answer to a GET; fails the test when that is no 200 with JSON. Put it with json_object_put.
  */
 struct json_object *query_get(struct sensor_app *test, const char *target);

@@ -50,18 +50,10 @@ static struct json_object *ask(int64_t to_ms, const char *query)
 
 /* ---- What is said of a bucket ---- */
 
-static void add_four_hours(void)
-{
-    add(T0 + 10 * MINUTE, 1, 1, 700, 40);
-    add(T0 + 20 * MINUTE, 1, 1, 725, 41);
-    add(T0 + 50 * MINUTE, 1, 1, 682, 41);
-    add(T0 + 130 * MINUTE, 1, 1, 702, -1);
-}
-
 static void m4_has_four_values_and_their_times(void **state)
 {
     (void)state;
-    add_four_hours();
+    query_add_four_hours(&test);
     struct json_object *answer = ask(T0 + 6 * HOUR, "&points=6");
     query_expect(answer, "from", "1757808000000");
     query_expect(answer, "to", "1757829600000");
@@ -93,7 +85,7 @@ static void m4_has_four_values_and_their_times(void **state)
 static void a_mean_is_weighted_by_time(void **state)
 {
     (void)state;
-    add_four_hours();
+    query_add_four_hours(&test);
     struct json_object *answer = ask(T0 + 6 * HOUR, "&points=6&fn=mean");
     query_expect(answer, "function", "\"mean\"");
     /* 10 minutes of 70, 30 of 72.5, 10 of 68.2. */
@@ -107,7 +99,7 @@ static void a_mean_is_weighted_by_time(void **state)
 static void min_and_max_come_alone(void **state)
 {
     (void)state;
-    add_four_hours();
+    query_add_four_hours(&test);
     struct json_object *answer = ask(T0 + HOUR, "&points=1&fn=min");
     query_expect(answer, "series.0.temperature", "{\"min\":[68.2],\"min_ms\":[3000000]}");
     json_object_put(answer);
@@ -120,7 +112,7 @@ static void min_and_max_come_alone(void **state)
 static void raw_readings_come_as_they_are(void **state)
 {
     (void)state;
-    add_four_hours();
+    query_add_four_hours(&test);
     struct json_object *answer = ask(T0 + 6 * HOUR, "&fn=raw");
     query_expect(answer, "times", "missing");
     query_expect(answer, "series.0.temperature.time",
@@ -146,7 +138,7 @@ static void a_reading_at_the_very_end_is_its_own_mean(void **state)
 static void rows_are_objects_where_there_is_something(void **state)
 {
     (void)state;
-    add_four_hours();
+    query_add_four_hours(&test);
     add(T0 + 30 * MINUTE, 2, 7, 500, -1);
     struct json_object *answer = ask(T0 + 2 * HOUR, "&points=2&fn=mean&rows=1");
     assert_int_equal(json_object_array_length(answer), 4);

@@ -42,14 +42,6 @@ static struct json_object *ask(int64_t to_ms, const char *query)
     return query_range(&test, to_ms, query);
 }
 
-static void add_four_hours(void)
-{
-    add(T0 + 10 * MINUTE, 1, 1, 700, 40);
-    add(T0 + 20 * MINUTE, 1, 1, 725, 41);
-    add(T0 + 50 * MINUTE, 1, 1, 682, 41);
-    add(T0 + 130 * MINUTE, 1, 1, 702, -1);
-}
-
 /* ---- What is refused ---- */
 
 static void wrong_parameters_say_what_is_allowed(void **state)
@@ -82,7 +74,7 @@ static void wrong_parameters_say_what_is_allowed(void **state)
         {"from=0&to=now&bucket=hour", "10000 buckets"},
     };
     (void)state;
-    add_four_hours();
+    query_add_four_hours(&test);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char target[200];
         snprintf(target, sizeof target, "/api/v1/range?%s", cases[i][0]);
@@ -93,7 +85,7 @@ static void wrong_parameters_say_what_is_allowed(void **state)
 static void unknown_parameters_are_ignored(void **state)
 {
     (void)state;
-    add_four_hours();
+    query_add_four_hours(&test);
     struct json_object *answer = ask(T0 + HOUR, "&points=1&colour=blue&fn=min&_=17");
     query_expect(answer, "series.0.temperature.min", "[68.2]");
     json_object_put(answer);
@@ -161,7 +153,7 @@ static void unchanged_it_is_304_and_reads_nothing(void **state)
     static const char target[] = "/api/v1/range?points=10";
     char headers[300];
     (void)state;
-    add_four_hours();
+    query_add_four_hours(&test);
     assert_int_equal(sensor_app_get(&test, target), 200);
     assert_string_equal(test_sink_header(&test.sink, "Cache-Control"), "no-cache");
     snprintf(headers, sizeof headers, "If-None-Match: %s\n", test_sink_header(&test.sink, "ETag"));
@@ -190,7 +182,7 @@ static void another_question_has_another_etag(void **state)
     enum { COUNT = sizeof queries / sizeof queries[0] };
     char etags[COUNT][64];
     (void)state;
-    add_four_hours();
+    query_add_four_hours(&test);
     for (size_t i = 0; i < COUNT; i++) {
         char target[100];
         snprintf(target, sizeof target, "/api/v1/range?%s", queries[i]);
@@ -219,7 +211,7 @@ static void what_comes_in_meanwhile_makes_the_etag_weak(void **state)
     int number = 0;
     char headers[300];
     (void)state;
-    add_four_hours();
+    query_add_four_hours(&test);
     test.memory.before_visit = slip_one_in;
     test.memory.before_visit_context = &number;
     assert_int_equal(sensor_app_get(&test, "/api/v1/range?points=10"), 200);
@@ -233,7 +225,7 @@ static void what_comes_in_meanwhile_makes_the_etag_weak(void **state)
 static void a_store_that_breaks_is_503(void **state)
 {
     (void)state;
-    add_four_hours();
+    query_add_four_hours(&test);
     char target[200];
     snprintf(target, sizeof target, "/api/v1/range?from=0&points=3");
     test.memory.fail_read = HEARTH_IO;
