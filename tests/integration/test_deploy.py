@@ -4,6 +4,8 @@
 Each web server judges the whole site that is shipped for it. quickstart runs as a person would run it, on a
 directory and a port of its own.
 """
+import gzip
+import http.client
 import json
 import os
 import re
@@ -13,12 +15,13 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from support import tap  # noqa: E402
-from support.fronts import SEARCH_PATH  # noqa: E402
+from support.fronts import SEARCH_PATH, Front  # noqa: E402
 from support.pool import Pool, alive  # noqa: E402
 
 DEPLOY = os.path.join(tap.ROOT, "deploy")
@@ -78,8 +81,8 @@ def apache_accepts_the_site_that_is_shipped():
     shutil.copy(os.path.join(DEPLOY, "apache", "hearth.conf"), f"{home}/conf-available/hearth.conf")
     shutil.copy(os.path.join(DEPLOY, "apache", "site.conf"), f"{home}/site.conf")
     modules = "".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"
-                      for name in ("mpm_event", "authz_core", "env", "headers", "proxy", "proxy_fcgi",
-                                   "setenvif"))
+                      for name in ("mpm_event", "authz_core", "deflate", "env", "filter", "headers", "proxy",
+                                   "proxy_fcgi", "setenvif"))
     conf = write(f"{home}/apache.conf", f"{modules}ServerRoot {home}\nDefaultRuntimeDir {home}\n"
                  f"ErrorLog {home}/log\nListen 127.0.0.1:8081\nInclude site.conf\n")
     accepted(["apache2", "-t", "-f", conf])
@@ -298,6 +301,122 @@ def the_unit_keeps_its_exposure_low():
     # In tenths; a service that says nothing has 96.
     output = accepted(["systemd-analyze", "security", "--offline=true", "--threshold=13", "--no-pager", UNIT])
     assert "Overall exposure level for hearth.service" in output, output
+
+
+# ---- Packed answers ----
+
+SENSOR = "/api/v1/"
+RANGE = SENSOR + "range?points=1000"
+TEXTS = (RANGE, "/temp", "/data", SENSOR + "export.csv", SENSOR + "export.ndjson")
+# What a front packs, where that is not all of it.
+PACKED = {"lighttpd": (RANGE, "/temp")}
+
+
+class Site:
+    """A pool with some weeks of readings behind a front."""
+
+    def __init__(self, web, years="0.03"):
+        pool = Pool("hearth-fcgi")
+        accepted([os.path.join(tap.BUILD, "hearth"), "--config", pool.config_file, "demo", "--quiet",
+                  "--years", years])
+        pool.start()
+        self.front = Front(web, pool.socket, tap.directory()).start()
+
+    def begin(self, path, method="GET", **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.front.port, timeout=60)
+        connection.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+        return connection.getresponse()
+
+    def ask(self, path, method="GET", **headers):
+        """(the answer's head, its body as it came)."""
+        answer = self.begin(path, method, **headers)
+        return answer, answer.read()
+
+
+GZIP = {"Accept_Encoding": "gzip"}
+
+
+def packs(web):
+    """Packed or not, an answer is the same, and so is what its ETag says."""
+    site = Site(web)
+    for path in TEXTS:
+        packed, body = site.ask(path, **GZIP)
+        plain, text = site.ask(path)
+        tap.equal((packed.status, plain.status, plain.getheader("Content-Encoding")), (200, 200, None), path)
+        if path not in PACKED.get(web, TEXTS):
+            tap.equal((path, packed.getheader("Content-Encoding"), body), (path, None, text))
+            continue
+        tap.equal((path, packed.getheader("Content-Encoding")), (path, "gzip"))
+        assert "accept-encoding" in packed.getheader("Vary").lower(), (path, packed.headers.items())
+        assert gzip.decompress(body) == text and len(body) < len(text) / 2, (path, len(body), len(text))
+        assert packed.getheader("ETag") != plain.getheader("ETag"), "one strong ETag for two forms"
+        for etag, headers in ((packed.getheader("ETag"), GZIP), (plain.getheader("ETag"), {})):
+            same, nothing = site.ask(path, If_None_Match=etag, **headers)
+            tap.equal((path, etag, same.status, nothing), (path, etag, 304, b""))
+            other, whole = site.ask(path, If_None_Match=etag.replace('"', '"x', 1))
+            tap.equal((path, other.status, whole), (path, 200, text))
+        head, nothing = site.ask(path, "HEAD", **GZIP)
+        tap.equal((path, head.status, nothing), (path, 200, b""))
+    return site
+
+
+def leaves_alone(site):
+    """Records, parts of them, and what is packed already."""
+    path = SENSOR + "export.bin"
+    plain, records = site.ask(path)
+    packed, same = site.ask(path, **GZIP)
+    tap.equal((packed.getheader("Content-Encoding"), packed.getheader("ETag"), packed.getheader("Content-Length")),
+              (None, plain.getheader("ETag"), str(len(records))), path)
+    assert same == records, "other records"
+    for headers in (GZIP, {"If_Range": plain.getheader("ETag"), **GZIP}, {}):
+        part, piece = site.ask(path, Range="bytes=12-4011", **headers)
+        tap.equal((part.status, part.getheader("Content-Encoding"), piece), (206, None, records[12:4012]), headers)
+    whole, body = site.ask(RANGE, Range="bytes=0-99", If_Range='W/"x"', **GZIP)
+    tap.equal(whole.status, 200, "If-Range with a weak ETag")
+
+
+def flows(site):
+    """An export begins to arrive long before it has ended: nobody gathers it."""
+    shares = []
+    for _ in range(5):
+        began = time.monotonic()
+        answer = site.begin(SENSOR + "export.ndjson", **GZIP)
+        assert answer.read(1024), answer.status
+        first = time.monotonic() - began
+        while answer.read(1 << 16):
+            pass
+        shares.append(first / (time.monotonic() - began))
+    assert min(shares) < 0.5, f"the first bytes came after these shares of the time: {shares}"
+
+
+def is_packed_behind(web):
+    site = packs(web)
+    leaves_alone(site)
+    flows(site)
+
+
+@tap.test
+def nginx_packs_text_and_nothing_else():
+    is_packed_behind("nginx")
+
+
+@tap.test
+def apache_packs_text_and_nothing_else():
+    is_packed_behind("apache")
+
+
+@tap.test
+def caddy_packs_text_and_nothing_else():
+    is_packed_behind("caddy")
+
+
+@tap.test
+def lighttpd_packs_what_it_has_whole():
+    if not os.path.exists("/usr/lib/lighttpd/mod_deflate.so"):
+        if os.environ.get("CI"):
+            raise AssertionError("lighttpd-mod-deflate is not installed, and CI must have it")
+        tap.skip("lighttpd-mod-deflate is not installed")
+    is_packed_behind("lighttpd")
 
 
 # ---- quickstart ----
