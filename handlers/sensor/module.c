@@ -48,9 +48,10 @@ static const struct config_row rows[] = {
      .minimum = 1024,
      .maximum = 1 << 30,
      .initial = "8388608",
-     .text = "The largest body of readings taken in one request; a larger one is answered with "
-             "413. Of a packed body it holds for what it unpacks to, so that a small one cannot take "
-             "more memory."},
+     .text =
+         "The largest body of readings taken in one request; a larger one is answered with "
+         "413. Of a packed body it holds for what it unpacks to, so that a small one cannot take "
+         "more memory."},
     {.key = "sensor.max_json_depth",
      .type = CONFIG_INTEGER,
      .minimum = 3,
