@@ -25,8 +25,9 @@ struct series_work {
     struct cli_store store;
     struct series_edit *edit; /* NULL for list */
     int count;
-    char **arguments; /* without the subcommand's name */
-    bool first_taken; /* by first_reading */
+    char **arguments;           /* without the subcommand's name */
+    char made[SERIES_ID_BYTES]; /* the series that a transmitter became; "" = none */
+    bool first_taken;           /* by first_reading */
     int64_t first_ms;
 };
 
@@ -145,9 +146,7 @@ static enum hearth_error name_new(struct series_work *work, const struct series_
         code = series_edit_name(work->edit, id, name, error);
     if (code == HEARTH_OK)
         code = series_edit_alias(work->edit, id, window, error);
-    if (code == HEARTH_OK && !work->given.json)
-        fprintf(stderr, "hearth: %d-%d is now the series %s\n", window->channel,
-                window->rolling_code, id);
+    snprintf(work->made, sizeof work->made, "%s", id);
     return code;
 }
 
@@ -318,7 +317,11 @@ static int change(struct series_work *work, const struct subcommand *subcommand)
     if (code == HEARTH_OK)
         code = series_edit_save(work->edit, &error);
     series_edit_close(work->edit);
-    return code == HEARTH_OK ? CLI_OK : cli_failed("nothing was changed", code, &error);
+    if (code != HEARTH_OK)
+        return cli_failed("nothing was changed", code, &error);
+    if (work->made[0] != '\0')
+        fprintf(stderr, "hearth: %s is now the series %s\n", work->arguments[0], work->made);
+    return CLI_OK;
 }
 
 static int run(struct cli *cli, struct series_work *work, const struct subcommand *subcommand)

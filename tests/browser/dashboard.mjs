@@ -360,6 +360,7 @@ stories.plain = async (open) => {
   assert.ok(await page.isVisible('svg.chart.temperature'));
   assert.ok(await page.locator('table tbody tr').count() > 3);
   assert.ok(await page.isHidden('#dashboard'));
+  assert.ok(await page.isHidden('#waiting'), 'nobody asks, so nobody is told to wait');
   await picture(page, 'without-script');
   await page.goto(`${base}/temp?plain=1`);
   assert.ok(await page.isVisible('svg.chart.temperature'));

@@ -532,6 +532,18 @@ def a_transmitter_gets_a_name_and_after_a_change_of_battery_keeps_it():
 
 
 @test
+def a_name_that_cannot_be_kept_is_not_said_to_be_given():
+    place = Place()
+    send(place, "2025-01-01T00:00:00Z", 5, 107)
+    os.mkdir(place.stored("series.json.new"))  # where the new content would go
+    failed = place.run("series", "name", "5-107", "Freezer")
+    equal(failed.returncode, 1)
+    assert "nothing was changed" in failed.stderr and "is now" not in failed.stderr, failed.stderr
+    os.rmdir(place.stored("series.json.new"))
+    assert "5-107 is now the series freezer" in place.run("series", "name", "5-107", "Freezer").stderr
+
+
+@test
 def a_code_that_comes_again_is_counted_where_it_belongs():
     place = Place()
     send(place, "2025-01-01T00:00:00Z", 5, 107)

@@ -52,9 +52,10 @@ static const char navigation[] =
 
 /* ---- The dashboard ---- */
 
-static const char states[] = "<p id=\"waiting\" class=\"soft\">Asking for the readings…</p>\n"
-                             "<p id=\"notice\" class=\"notice\" role=\"status\" hidden></p>\n"
-                             "<p id=\"said\" class=\"hearable\" aria-live=\"polite\"></p>\n";
+static const char states[] =
+    "<p id=\"waiting\" class=\"soft\" hidden>Asking for the readings…</p>\n"
+    "<p id=\"notice\" class=\"notice\" role=\"status\" hidden></p>\n"
+    "<p id=\"said\" class=\"hearable\" aria-live=\"polite\"></p>\n";
 static const char controls[] =
     "<div id=\"dashboard\" hidden>\n"
     "<div class=\"controls\">\n"

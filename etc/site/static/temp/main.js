@@ -315,6 +315,7 @@ function fallBack() {
     'This server was built without the chart library, so here is a drawing of the last days.'), ...still.body.childNodes);
 }
 
+byId('waiting').hidden = false; // who has no script is not told to wait
 if (available()) {
   listen();
   poll();
