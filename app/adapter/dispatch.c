@@ -158,7 +158,7 @@ void app_handle(struct app *app, struct arena *arena, const struct request_input
     if (error == HEARTH_OK)
         error = serve(&exchange);
     error = conclude(&exchange, error);
-    /* Not before: the end of an answer waits for the client too. */
+    /* If it could not be given back before the end of the answer (dispatch_exchange.c). */
     bulkhead_leave(&app->bulkheads, exchange.held);
     measure(&exchange, error);
 }

@@ -5,6 +5,11 @@
  * this is where the headers are added that no answer lacks, where bytes are counted, where the time
  * in the adapter is measured, and where the rest of an unread body is taken off the line before the
  * answer ends.
+ *
+ * A place in a bulkhead is given back before the end of the answer is sent: the client that has
+ * seen it may ask again at once. But not before that end is all that is left to be sent, since the
+ * rest may wait for the client: of a small answer that is sure, since any socket takes it whole; a
+ * larger one is sent first, at the price of one more write.
  */
 #include "app/adapter/dispatch_exchange.h"
 
@@ -149,10 +154,30 @@ static enum hearth_error drain(struct exchange *exchange)
     return HEARTH_OK;
 }
 
+static enum hearth_error give_place_back(struct exchange *exchange)
+{
+    enum hearth_error result = HEARTH_OK;
+    bool may_wait = exchange->sent_bytes > LIMIT_RESPONSE_HOLD;
+    if (exchange->held == BULKHEAD_NONE || (may_wait && !exchange->outer->settle))
+        return HEARTH_OK;
+    if (may_wait) {
+        int64_t begin_ns = now_ns(exchange);
+        result = exchange->outer->settle(exchange->outer, &may_wait);
+        exchange->sending_ns += now_ns(exchange) - begin_ns;
+    }
+    if (result != HEARTH_OK || may_wait)
+        return result;
+    bulkhead_leave(&exchange->app->bulkheads, exchange->held);
+    exchange->held = BULKHEAD_NONE;
+    return HEARTH_OK;
+}
+
 static enum hearth_error exchange_finish(struct response_sink *sink)
 {
     struct exchange *exchange = exchange_of(sink);
     enum hearth_error result = drain(exchange);
+    if (result == HEARTH_OK)
+        result = give_place_back(exchange);
     if (result != HEARTH_OK)
         return result;
     int64_t begin_ns = now_ns(exchange);

@@ -252,19 +252,35 @@ static enum hearth_error sink_flush(struct response_sink *base)
     return error == HEARTH_OK ? fcgi_exchange_flush(sink->exchange) : error;
 }
 
+/* What is held is the whole answer. */
+static enum hearth_error release_whole(struct fcgi_sink *sink)
+{
+    if (!sink->holding) {
+        return HEARTH_OK;
+    }
+    if (sink->held.length > 0) { /* else it is the answer to a HEAD, or has no body */
+        sink->held_head.content_length = (int64_t)sink->held.length;
+    }
+    return release(sink);
+}
+
 static enum hearth_error sink_finish(struct response_sink *base)
 {
     struct fcgi_sink *sink = of_sink(base);
-    if (sink->holding) {
-        if (sink->held.length > 0) { /* else it is the answer to a HEAD, or has no body */
-            sink->held_head.content_length = (int64_t)sink->held.length;
-        }
-        const enum hearth_error error = release(sink);
-        if (error != HEARTH_OK) {
-            return error;
-        }
+    const enum hearth_error error = release_whole(sink);
+    return error == HEARTH_OK ? fcgi_exchange_complete(sink->exchange) : error;
+}
+
+/* What ends an answer is a few bytes. */
+static enum hearth_error sink_settle(struct response_sink *base, bool *finish_waits)
+{
+    struct fcgi_sink *sink = of_sink(base);
+    enum hearth_error error = release_whole(sink);
+    if (error == HEARTH_OK) {
+        error = fcgi_exchange_flush(sink->exchange);
     }
-    return fcgi_exchange_complete(sink->exchange);
+    *finish_waits = !fcgi_socket_takes_more(fcgi_exchange_connection(sink->exchange));
+    return error;
 }
 
 static const struct response_head bad_gateway = {.status = 502, .content_length = 0};
@@ -335,6 +351,7 @@ void fcgi_sink_init(struct fcgi_sink *sink, const struct fcgi_sink_options *opti
                  .write = sink_write,
                  .flush = sink_flush,
                  .finish = sink_finish,
+                 .settle = sink_settle,
                  .abort = sink_abort,
                  .client_gone = sink_client_gone},
         .body = {.read = body_read_some, .leave = body_leave},

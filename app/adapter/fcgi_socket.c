@@ -3,9 +3,11 @@
  */
 #include "app/adapter/fcgi_socket.h"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -34,6 +36,15 @@ bool fcgi_socket_has_room(int connection, int64_t wait_ms)
 {
     struct pollfd writable = {.fd = connection, .events = POLLOUT};
     return poll(&writable, 1, (int)wait_ms) > 0;
+}
+
+/* A send begins as long as less is on its way than the buffer may hold. */
+bool fcgi_socket_takes_more(int connection)
+{
+    int on_the_way, most;
+    socklen_t length = sizeof most;
+    return ioctl(connection, SIOCOUTQ, &on_the_way) == 0 &&
+           getsockopt(connection, SOL_SOCKET, SO_SNDBUF, &most, &length) == 0 && on_the_way < most;
 }
 
 bool fcgi_socket_peer_gone(int connection)

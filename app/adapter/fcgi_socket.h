@@ -16,6 +16,8 @@ struct fcgi_time_limits {
 void fcgi_socket_prepare(int connection, const struct fcgi_time_limits *limits);
 /* Can a few kilobytes be sent without blocking? Waits for so long that they can. */
 bool fcgi_socket_has_room(int connection, int64_t wait_ms);
+/* Can some bytes be sent without blocking, however full it is otherwise? Does not block. */
+bool fcgi_socket_takes_more(int connection);
 /* Does not block. */
 bool fcgi_socket_peer_gone(int connection);
 

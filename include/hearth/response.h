@@ -27,7 +27,8 @@ struct response_head {
 };
 
 /* Where an answer goes. One per request, used by one thread. Calls come in this order: head once,
- * write any number of times, then finish or abort once. Abort may come at any time and is the last.
+ * write any number of times, settle if at all, then finish or abort once. Abort may come at any
+ * time and is the last.
  */
 struct response_sink {
     /* Errors of each: HEARTH_CLIENT_GONE, HEARTH_IO, HEARTH_DEADLINE, HEARTH_BUSY (the client does
@@ -38,6 +39,9 @@ struct response_sink {
     /* Pushes what is buffered towards the client. NULL = nothing is buffered. */
     enum hearth_error (*flush)(struct response_sink *sink);
     enum hearth_error (*finish)(struct response_sink *sink);
+    /* Nothing more is written, and finish comes next: sends all but the end, which may wait for the
+     * client. `*finish_waits`: so may finish, still. NULL = it may. */
+    enum hearth_error (*settle)(struct response_sink *sink, bool *finish_waits);
     /* The answer must not look complete to the client. */
     void (*abort)(struct response_sink *sink);
     /* Has the client gone? Cheap, does not block. NULL = cannot tell. */

@@ -120,5 +120,25 @@ def silent_readers_and_withheld_bodies_share_one_limit():
             one.close()
 
 
+@test
+def who_asks_one_after_the_other_is_never_refused():
+    """The place of an answer is free before the client can have seen its end."""
+    station = sensor.Station({"pool.workers": 1, "pool.threads": 2}).start()  # one place
+    content = b"".join(sensor.encode({"time_ms": 1700000000000 + i * 1000, "raw": 1000 + i % 1000})
+                       for i in range(5000))
+    equal(station.put(content, "application/octet-stream", method="POST")[0], 200)
+    connections = [station.pool.connect() for _ in range(2)]
+    for connection in connections:
+        cleanup(connection.close)
+    for target, times in (("/api/v1/range?from=0&points=2", 600), ("/api/v1/export.bin", 200)):
+        statuses = set()
+        for i in range(times):
+            connection = connections[i % 2]
+            connection.send(fcgi.begin(1, True), fcgi.params(1, fcgi.cgi("GET", target)),
+                            fcgi.params(1, None), fcgi.stdin(1, b""))
+            statuses.add(connection.receive().status)
+        equal((target, statuses), (target, {200}))
+
+
 if __name__ == "__main__":
     main()

@@ -71,9 +71,13 @@ static bool sink_client_gone(struct response_sink *sink)
 
 void test_sink_init(struct test_sink *sink)
 {
-    *sink = (struct test_sink){
-        .sink = {sink_head, sink_write, sink_flush, sink_finish, sink_abort, sink_client_gone},
-        .content_length = -1};
+    *sink = (struct test_sink){.sink = {.head = sink_head,
+                                        .write = sink_write,
+                                        .flush = sink_flush,
+                                        .finish = sink_finish,
+                                        .abort = sink_abort,
+                                        .client_gone = sink_client_gone},
+                               .content_length = -1};
     buffer_init(&sink->headers, SINK_MAX_BYTES);
     buffer_init(&sink->body, SINK_MAX_BYTES);
 }

@@ -114,6 +114,16 @@ static enum hearth_error slow(const struct request *request, struct response *re
     return response_send(response, 200, VIEW("text/plain"), VIEW("at last"));
 }
 
+/* More than any socket is sure to take at once. */
+static enum hearth_error large(const struct request *request, struct response *response,
+                               void *state)
+{
+    static const char body[STORIES_LARGE_BYTES];
+    (void)request;
+    (void)state;
+    return response_send(response, 200, VIEW("text/plain"), view_from(body, sizeof body));
+}
+
 static enum hearth_error own_headers(const struct request *request, struct response *response,
                                      void *state)
 {
@@ -148,6 +158,7 @@ static const struct route routes[] = {
     {"GET", "/giving-up", giving_up, ROUTE_API, BULKHEAD_NONE},
     {"GET", "/slow", slow, ROUTE_API, BULKHEAD_SLOW},
     {"GET", "/password", slow, ROUTE_API, BULKHEAD_PASSWORD},
+    {"GET", "/bulk/large", large, ROUTE_API, BULKHEAD_BULK},
     {"GET", "/bulk/{name}", greet, ROUTE_API, BULKHEAD_BULK},
     {"*", "/any", own_headers, ROUTE_API, BULKHEAD_NONE},
 };

@@ -11,6 +11,7 @@
  *     GET  /half           an error, half said             *   /any      headers an upstream sets
  *     GET  /broken         an error, the head sent         GET /bulk/{name}  BULKHEAD_BULK,
  *                                                                        left unfinished
+ *     GET  /bulk/large     20,000 bytes, BULKHEAD_BULK
  */
 #ifndef TESTS_SUPPORT_STORIES_H
 #define TESTS_SUPPORT_STORIES_H
@@ -19,7 +20,7 @@
 
 #include "support_dispatch.h"
 
-enum { STORIES_THREADS = 6 };
+enum { STORIES_THREADS = 6, STORIES_LARGE_BYTES = 20000 };
 
 extern struct app_case stories_case;
 extern const struct module stories_module;

@@ -166,40 +166,111 @@ static void hashing_has_two_places(void **state)
     expect_two_places("/password");
 }
 
-/* A sink that, before it takes the end of an answer, has the next of its kind ask the same. */
+/* ---- When a place is given back ---- */
+
+/* A sink that, before it takes the end of an answer, has the next of its kind ask the same: a
+ * client that is faster than the thread that answers it. */
 struct nested {
     struct test_sink sink; /* the first member */
     struct nested *next;
+    const char *target;
     enum hearth_error (*finish)(struct response_sink *sink);
+    size_t settled_bytes; /* of the body, when it was settled; 0 = it was not */
+    bool finish_waits;
+    enum hearth_error fail_settle;
 };
+
+static struct nested *nested_of(struct response_sink *sink)
+{
+    return (struct nested *)(void *)sink;
+}
+
+static enum hearth_error settle(struct response_sink *sink, bool *finish_waits)
+{
+    struct nested *nested = nested_of(sink);
+    nested->settled_bytes = nested->sink.body.length;
+    *finish_waits = nested->finish_waits;
+    return nested->fail_settle;
+}
 
 static enum hearth_error ask_then_finish(struct response_sink *sink)
 {
-    struct nested *nested = (struct nested *)(void *)sink;
-    struct test_request request = {.method = "GET", .target = "/bulk/data"};
+    struct nested *nested = nested_of(sink);
+    struct test_request request = {.method = "GET", .target = nested->target};
     if (nested->next)
         test_app_request(stories_case.app, &request, &nested->next->sink);
     return nested->finish(sink);
 }
 
-static void a_place_is_held_until_the_answer_has_ended(void **state)
+enum { PLACES = STORIES_THREADS / 2, ASKED = PLACES + 1 };
+
+/* One more than there are places, each asked within the end of the one before; how many were
+ * answered. */
+static size_t ask_nested(struct nested nested[ASKED], const char *target,
+                         enum hearth_error (*settles)(struct response_sink *, bool *), bool waits)
 {
-    (void)state;
-    enum { PLACES = STORIES_THREADS / 2, ASKED = PLACES + 1 };
-    struct nested nested[ASKED];
+    size_t answered = 0;
     for (size_t i = 0; i < ASKED; i++) {
+        nested[i] = (struct nested){.target = target, .finish_waits = waits};
         test_sink_init(&nested[i].sink);
         nested[i].next = i + 1 < ASKED ? &nested[i + 1] : NULL;
         nested[i].finish = nested[i].sink.sink.finish;
         nested[i].sink.sink.finish = ask_then_finish;
+        nested[i].sink.sink.settle = settles;
     }
-    struct test_request request = {.method = "GET", .target = "/bulk/data"};
+    struct test_request request = {.method = "GET", .target = target};
     test_app_request(stories_case.app, &request, &nested[0].sink);
     for (size_t i = 0; i < ASKED; i++) {
-        assert_int_equal(nested[i].sink.status, i < PLACES ? 200 : 503);
+        answered += nested[i].sink.status == 200;
+        assert_true(nested[i].sink.status == 503 || answered == i + 1);
         test_sink_clean(&nested[i].sink);
     }
+    /* All places are free again. */
     assert_int_equal(app_case_ask(&stories_case, "GET", "/bulk/data", NULL), 200);
+    return answered;
+}
+
+static void the_place_of_a_small_answer_is_free_before_its_end_is_seen(void **state)
+{
+    (void)state;
+    struct nested nested[ASKED];
+    assert_int_equal(ask_nested(nested, "/bulk/data", settle, true), ASKED);
+    assert_int_equal(nested[0].settled_bytes, 0); /* that would cost a write */
+    assert_int_equal(ask_nested(nested, "/bulk/data", NULL, true), ASKED);
+}
+
+static void a_larger_answer_is_sent_before_its_place_is_given_back(void **state)
+{
+    (void)state;
+    struct nested nested[ASKED];
+    assert_int_equal(ask_nested(nested, "/bulk/large", settle, false), ASKED);
+    for (size_t i = 0; i < ASKED; i++)
+        assert_int_equal(nested[i].settled_bytes, STORIES_LARGE_BYTES);
+}
+
+static void a_place_is_held_as_long_as_the_client_may_be_waited_for(void **state)
+{
+    (void)state;
+    struct nested nested[ASKED];
+    assert_int_equal(ask_nested(nested, "/bulk/large", settle, true), PLACES);
+    assert_int_equal(ask_nested(nested, "/bulk/large", NULL, false), PLACES);
+}
+
+static void a_client_that_goes_before_the_end_gives_its_place_back(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < (size_t)PLACES + 1; i++) {
+        struct nested nested = {.target = "/bulk/large", .fail_settle = HEARTH_CLIENT_GONE};
+        struct test_request request = {.method = "GET", .target = "/bulk/large"};
+        test_sink_init(&nested.sink);
+        nested.sink.sink.settle = settle;
+        test_app_request(stories_case.app, &request, &nested.sink);
+        assert_int_equal(nested.sink.status, 200);
+        assert_int_equal(nested.sink.finishes, 0);
+        stories_expect_logged("reason", "CLIENT_GONE");
+        test_sink_clean(&nested.sink);
+    }
+    assert_int_equal(app_case_ask(&stories_case, "GET", "/bulk/large", NULL), 200);
 }
 
 /* ---- The log ---- */
@@ -291,7 +362,10 @@ int main(void)
         story_with(a_star_allows_every_origin_without_credentials, set_up_cors_for_all),
         story(a_full_bulkhead_refuses),
         story(hashing_has_two_places),
-        story(a_place_is_held_until_the_answer_has_ended),
+        story(the_place_of_a_small_answer_is_free_before_its_end_is_seen),
+        story(a_larger_answer_is_sent_before_its_place_is_given_back),
+        story(a_place_is_held_as_long_as_the_client_may_be_waited_for),
+        story(a_client_that_goes_before_the_end_gives_its_place_back),
         story(a_request_leaves_one_line),
         story_with(without_request_lines_failures_still_have_theirs, set_up_quiet),
         story(requests_are_counted),
