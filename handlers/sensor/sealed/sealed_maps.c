@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-enum { HASH_BITS = 15, HASH_PLACES = 1 << HASH_BITS, PATH_BYTES = 2048 + SEALED_NAME_BYTES };
+enum { HASH_BITS = 13, HASH_PLACES = 1 << HASH_BITS, PATH_BYTES = 2048 + SEALED_NAME_BYTES };
 
 struct sealed_maps {
     struct file_operations *files;
