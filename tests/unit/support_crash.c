@@ -199,15 +199,25 @@ static int crash_status(struct file_operations *files, int file, struct file_sta
     return file_system.status(&file_system, file, status);
 }
 
-static int crash_rename(struct file_operations *files, const char *from, const char *to)
+static int record_rename(struct file_operations *files, const char *from, const char *to,
+                         int outcome)
 {
-    int outcome = file_system.rename(&file_system, from, to);
     if (outcome == 0) {
         record_path(crash_of(files), RENAME, from, to);
         set_name(crash_of(files), to, inode_of(crash_of(files), from));
         set_name(crash_of(files), from, 0);
     }
     return outcome;
+}
+
+static int crash_rename(struct file_operations *files, const char *from, const char *to)
+{
+    return record_rename(files, from, to, file_system.rename(&file_system, from, to));
+}
+
+static int crash_rename_new(struct file_operations *files, const char *from, const char *to)
+{
+    return record_rename(files, from, to, file_system.rename_new(&file_system, from, to));
 }
 
 static int crash_unlink(struct file_operations *files, const char *path)
@@ -248,6 +258,7 @@ void crash_files_init(struct crash_files *crash, const char *root)
         .fsync = crash_fsync,
         .status = crash_status,
         .rename = crash_rename,
+        .rename_new = crash_rename_new,
         .unlink = crash_unlink,
         .mkdir = crash_mkdir,
         .list = crash_list,

@@ -154,6 +154,11 @@ static int fault_rename(struct file_operations *files, const char *from, const c
     return strikes(files, "rename", false) ? -1 : file_system.rename(&file_system, from, to);
 }
 
+static int fault_rename_new(struct file_operations *files, const char *from, const char *to)
+{
+    return strikes(files, "rename", false) ? -1 : file_system.rename_new(&file_system, from, to);
+}
+
 static int fault_unlink(struct file_operations *files, const char *path)
 {
     return strikes(files, "unlink", false) ? -1 : file_system.unlink(&file_system, path);
@@ -186,6 +191,7 @@ void fault_files_init(struct fault_files *faults)
         .fsync = fault_fsync,
         .status = fault_status,
         .rename = fault_rename,
+        .rename_new = fault_rename_new,
         .unlink = fault_unlink,
         .mkdir = fault_mkdir,
         .list = fault_list,

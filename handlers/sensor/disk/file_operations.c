@@ -80,6 +80,22 @@ static int system_rename(struct file_operations *files, const char *from, const 
     return rename(from, to);
 }
 
+/* Some file systems cannot rename that way: there it is looked first, which is as good as long as
+ * only who holds the store's lock makes files. */
+static int system_rename_new(struct file_operations *files, const char *from, const char *to)
+{
+    (void)files;
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    if (faccessat(AT_FDCWD, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    return errno == ENOENT ? rename(from, to) : -1;
+}
+
 static int system_unlink(struct file_operations *files, const char *path)
 {
     (void)files;
@@ -120,6 +136,7 @@ struct file_operations file_system = {
     .fsync = system_fsync,
     .status = system_status,
     .rename = system_rename,
+    .rename_new = system_rename_new,
     .unlink = system_unlink,
     .mkdir = system_mkdir,
     .list = system_list,
@@ -230,6 +247,17 @@ enum hearth_error file_rename(struct file_operations *files, const char *from, c
         outcome = files->rename(files, from, to);
     while (outcome != 0 && errno == EINTR);
     return outcome == 0 ? HEARTH_OK : failed(error, "rename", from);
+}
+
+enum hearth_error file_rename_new(struct file_operations *files, const char *from, const char *to,
+                                  bool *stands, struct error_record *error)
+{
+    int outcome;
+    do
+        outcome = files->rename_new(files, from, to);
+    while (outcome != 0 && errno == EINTR);
+    *stands = outcome != 0 && errno == EEXIST;
+    return outcome == 0 || *stands ? HEARTH_OK : failed(error, "rename", from);
 }
 
 enum hearth_error file_remove(struct file_operations *files, const char *path,

@@ -37,6 +37,8 @@ struct file_operations {
     int (*fsync)(struct file_operations *files, int file); /* directories */
     int (*status)(struct file_operations *files, int file, struct file_status *status);
     int (*rename)(struct file_operations *files, const char *from, const char *to);
+    /* The same, but where `to` stands nothing is done: EEXIST. */
+    int (*rename_new)(struct file_operations *files, const char *from, const char *to);
     int (*unlink)(struct file_operations *files, const char *path);
     int (*mkdir)(struct file_operations *files, const char *path, mode_t mode);
     int (*list)(struct file_operations *files, const char *path, file_visit_fn *visit,
@@ -72,6 +74,11 @@ HEARTH_MUST_CHECK enum hearth_error file_status_of(struct file_operations *files
                                                    struct error_record *error);
 HEARTH_MUST_CHECK enum hearth_error file_rename(struct file_operations *files, const char *from,
                                                 const char *to, struct error_record *error);
+/* The same, but never in the place of another file. `*stands`: there is one, and nothing was done.
+ */
+HEARTH_MUST_CHECK enum hearth_error file_rename_new(struct file_operations *files, const char *from,
+                                                    const char *to, bool *stands,
+                                                    struct error_record *error);
 /* A file that is not there is as good as removed. */
 HEARTH_MUST_CHECK enum hearth_error file_remove(struct file_operations *files, const char *path,
                                                 struct error_record *error);

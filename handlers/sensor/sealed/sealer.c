@@ -224,9 +224,10 @@ static void complete(struct sealer *sealer, const struct sealing *sealing,
 
 static enum hearth_error seal_read(struct sealer *sealer, struct sealing *sealing,
                                    const struct live_finished *finished, int64_t began_ns,
-                                   struct error_record *error)
+                                   bool *own_fault, struct error_record *error)
 {
     enum hearth_error code = prepare(sealer, sealing, finished, error);
+    *own_fault = code == HEARTH_CORRUPT; /* the name of its sealed file is taken */
     if (code == HEARTH_OK && sealing->part_count > 0)
         code = append_rows(sealer, sealing, finished->slots, error);
     if (code == HEARTH_OK) {
@@ -236,18 +237,17 @@ static enum hearth_error seal_read(struct sealer *sealer, struct sealing *sealin
     return code;
 }
 
-/* `*unreadable`: it is this file's own fault. */
 static enum hearth_error seal_one(struct sealer *sealer, const struct live_finished *finished,
-                                  bool *unreadable, struct error_record *error)
+                                  bool *own_fault, struct error_record *error)
 {
     struct sealing sealing = {0};
     int64_t began_ns = clock_monotonic_ns(sealer->clock);
     enum hearth_error code = sealing_read(&sealing, live_store_files(sealer->store),
                                           live_store_options(sealer->store)->directory,
                                           &finished->name, finished->slots, error);
-    *unreadable = code != HEARTH_OK && code != HEARTH_NO_MEMORY;
+    *own_fault = code != HEARTH_OK && code != HEARTH_NO_MEMORY;
     if (code == HEARTH_OK)
-        code = seal_read(sealer, &sealing, finished, began_ns, error);
+        code = seal_read(sealer, &sealing, finished, began_ns, own_fault, error);
     sealing_clean(&sealing);
     return code;
 }
@@ -353,13 +353,13 @@ static enum hearth_error seal_all(struct sealer *sealer, bool all, struct error_
     struct live_finished finished = {0};
     enum hearth_error code = HEARTH_OK;
     while (code == HEARTH_OK && next_file(sealer, finished.name.sequence, all, &finished)) {
-        bool unreadable;
+        bool own_fault;
         if (atomic_load(&sealer->ends))
             return error_set_internal(error, HEARTH_UNAVAILABLE, 0, "told to end");
-        code = seal_one(sealer, &finished, &unreadable, error);
+        code = seal_one(sealer, &finished, &own_fault, error);
         if (code == HEARTH_OK)
             note_readable(sealer, &finished);
-        if (!unreadable)
+        if (!own_fault)
             continue;
         if (first->code == HEARTH_OK)
             *first = *error;

@@ -3,7 +3,7 @@
  *
  * What a live file's sealed files hold follows from its slots and from the files sealed before it,
  * so a try that was broken off is made again over what it left: the same names, the same bytes. A
- * file gets its name when it is whole and synced.
+ * file gets its name when it is whole and synced, and takes it from no other (sealing_name.h).
  *
  * An import seals hundreds of days at once. So a group of files is written first, and only then
  * each is synced: meanwhile the system writes them all, and the first sync does most of the work.
@@ -13,6 +13,7 @@
 #include "handlers/sensor/disk/live_memory.h"
 
 #include "handlers/sensor/record/record.h"
+#include "handlers/sensor/sealed/sealing_name.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -156,6 +157,7 @@ enum hearth_error sealing_split(struct sealing *sealing, struct sealed_index *se
     if (code != HEARTH_OK)
         return error_set_internal(error, code, 0, "no memory to sort %zu readings", good);
     sealing->count = record_unique(sealing->records, sealing->count);
+    sealing->sealed = sealed;
     code = drop_sealed(sealing, sealed, error);
     sealing->doubled = good - sealing->count;
     if (code == HEARTH_OK)
@@ -218,13 +220,15 @@ static enum hearth_error write_part(struct sealing *sealing, struct manifest_par
 }
 
 static enum hearth_error name_part(struct sealing *sealing, const struct manifest_part *part,
-                                   int file, struct error_record *error)
+                                   const struct record *records, int file,
+                                   struct error_record *error)
 {
     char path[PATH_BYTES], beside[PATH_BYTES];
     part_path(sealing, &part->file, path);
     beside_path(sealing, &part->file, beside);
     enum hearth_error code = file_sync(sealing->files, file, beside, error);
-    return code == HEARTH_OK ? file_rename(sealing->files, beside, path, error) : code;
+    return code == HEARTH_OK ? sealing_name(sealing, &part->file, records, beside, path, error)
+                             : code;
 }
 
 /* On a full disk they take room. */
@@ -242,6 +246,7 @@ static enum hearth_error write_group(struct sealing *sealing, struct group *grou
                                      const struct record **records, struct error_record *error)
 {
     enum hearth_error code = HEARTH_OK;
+    const struct record *first = *records;
     for (size_t i = 0; i < group->count; i++)
         group->files[i] = -1;
     for (size_t i = 0; i < group->count && code == HEARTH_OK; i++) {
@@ -249,8 +254,11 @@ static enum hearth_error write_group(struct sealing *sealing, struct group *grou
         code = write_part(sealing, part, *records, &group->files[i], error);
         *records += part->file.records;
     }
-    for (size_t i = 0; i < group->count && code == HEARTH_OK; i++)
-        code = name_part(sealing, &sealing->parts[group->first + i], group->files[i], error);
+    for (size_t i = 0; i < group->count && code == HEARTH_OK; i++) {
+        const struct manifest_part *part = &sealing->parts[group->first + i];
+        code = name_part(sealing, part, first, group->files[i], error);
+        first += part->file.records;
+    }
     for (size_t i = 0; i < group->count; i++)
         file_close(sealing->files, group->files[i]);
     if (code != HEARTH_OK)

@@ -19,6 +19,7 @@ struct sealing {
     uint64_t bad_slots, doubled; /* what is not */
     struct manifest_part *parts; /* a day each, ascending; then the suspects */
     size_t part_count;
+    struct sealed_index *sealed; /* once it was split */
 };
 
 /* Takes up to 1.5 times the file's size in memory, until sealing_clean. Errors: CORRUPT (the file
@@ -27,12 +28,12 @@ HEARTH_MUST_CHECK enum hearth_error sealing_read(struct sealing *sealing,
                                                  struct file_operations *files, const char *store,
                                                  const struct live_name *name, uint64_t slots,
                                                  struct error_record *error);
-/* Sorts, drops what stands twice or in sealed files already, and splits by day. Errors: those of
- * sealed_index_find. */
+/* Sorts, drops what stands twice or in sealed files already, and splits by day. `sealed` must
+ * outlive it. Errors: those of sealed_index_find. */
 HEARTH_MUST_CHECK enum hearth_error
 sealing_split(struct sealing *sealing, struct sealed_index *sealed, struct error_record *error);
-/* Writes the files; they are on the disk, and so are their names. Errors: DISK_FULL, IO and the
- * like. */
+/* Writes the files; they are on the disk, and so are their names. Errors: CORRUPT (a name is taken
+ * by what may not be lost), DISK_FULL, IO and the like, NO_MEMORY. */
 HEARTH_MUST_CHECK enum hearth_error sealing_write(struct sealing *sealing,
                                                   struct error_record *error);
 void sealing_clean(struct sealing *sealing);
