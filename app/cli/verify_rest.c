@@ -5,6 +5,7 @@
 #include "app/cli/verify_work.h"
 #include "handlers/sensor/live/live_directory.h"
 #include "handlers/sensor/live/quarantine.h"
+#include "handlers/sensor/sealed/sealed_names.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,11 +139,8 @@ void verify_end_of_manifest(struct verify *verify)
 
 struct strays {
     struct verify *verify;
-    const char *directory; /* below the store's */
     struct since since;
     uint64_t found;
-    char years[256][8];
-    size_t year_count;
 };
 
 static bool is_named(const struct verify *verify, const struct sealed_file *file)
@@ -159,64 +157,39 @@ static bool is_named(const struct verify *verify, const struct sealed_file *file
     return false;
 }
 
-static bool see_entry(void *context, const char *entry)
+/* Fits sealed_names_fn. */
+static bool see_file(void *context, const struct sealed_file *file)
 {
     struct strays *strays = context;
-    struct sealed_file file = {0};
-    char name[512];
-    snprintf(name, sizeof name, "%s/%s", strays->directory, entry);
-    if (!sealed_name_parse(view_of(name), &file) || is_named(strays->verify, &file))
+    char name[SEALED_NAME_BYTES];
+    if (is_named(strays->verify, file))
         return true;
+    sealed_name_format(file, name);
     /* Sealed since the manifest was read, or by a seal that was broken off and will be done again.
      */
-    bool later = !store_scan_is_sealed(&strays->verify->scan, file.sequence) &&
-                 (is_sealed_since(&strays->since, file.sequence) ||
-                  live_file_stands(strays->verify, file.sequence));
+    bool later = !store_scan_is_sealed(&strays->verify->scan, file->sequence) &&
+                 (is_sealed_since(&strays->since, file->sequence) ||
+                  live_file_stands(strays->verify, file->sequence));
     if (!later && strays->found++ < STRAYS_TOLD)
-        verify_problem(strays->verify, name, "no row of the manifest names it");
+        verify_problem(strays->verify, name,
+                       "no row of the manifest names it: put the manifest back as it was, or move "
+                       "the file out of the store and `hearth import` it");
     return true;
-}
-
-static bool see_year(void *context, const char *entry)
-{
-    struct strays *strays = context;
-    size_t room = sizeof strays->years / sizeof strays->years[0];
-    if (strlen(entry) == 4 && strays->year_count < room)
-        snprintf(strays->years[strays->year_count++], sizeof strays->years[0], "%.4s", entry);
-    return true;
-}
-
-/* A directory that is not there has no strays. */
-static enum hearth_error list(struct strays *strays, const char *directory, file_visit_fn *visit,
-                              struct error_record *error)
-{
-    char path[REST_PATH_BYTES];
-    struct error_record inner = {0};
-    strays->directory = directory;
-    snprintf(path, sizeof path, "%s/%s", strays->verify->store, directory);
-    enum hearth_error code = file_list(&file_system, path, visit, strays, &inner);
-    if (code == HEARTH_OK || code == HEARTH_NOT_FOUND)
-        return HEARTH_OK;
-    return error_set_internal(error, code, inner.number, "%s", inner.detail);
 }
 
 enum hearth_error verify_strays(struct verify *verify, struct error_record *error)
 {
     struct strays strays = {.verify = verify};
-    char directory[32];
+    struct error_record inner = {0};
     /* What was sealed since counts as named. */
     read_on(verify, &strays.since);
-    enum hearth_error code = list(&strays, "sealed", see_year, error);
-    for (size_t i = 0; code == HEARTH_OK && i < strays.year_count; i++) {
-        snprintf(directory, sizeof directory, "sealed/%.4s", strays.years[i]);
-        code = list(&strays, directory, see_entry, error);
-    }
-    if (code == HEARTH_OK)
-        code = list(&strays, "suspect", see_entry, error);
+    enum hearth_error code =
+        sealed_names_each(&file_system, verify->store, see_file, &strays, &inner);
     if (strays.found > STRAYS_TOLD)
         verify_problem(verify, "sealed", "%" PRIu64 " more files that no row of the manifest names",
                        strays.found - STRAYS_TOLD);
-    return code;
+    return code == HEARTH_OK ? code
+                             : error_set_internal(error, code, inner.number, "%s", inner.detail);
 }
 
 /* ---- Live files and quarantine ---- */

@@ -4,6 +4,7 @@ while one runs."""
 import collections
 import csv
 import hashlib
+import glob
 import json
 import os
 import pty
@@ -16,6 +17,7 @@ import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support import sensor  # noqa: E402
+from support.pool import suspend  # noqa: E402
 from support.tap import (BUILD, cleanup, directory, equal, eventually, full, main,  # noqa: E402
                          shared_data, skip, test)
 
@@ -532,6 +534,17 @@ def a_transmitter_gets_a_name_and_after_a_change_of_battery_keeps_it():
 
 
 @test
+def summaries_that_are_written_at_once_stay_whole():
+    place = Place()
+    place.demo("--years", "1", "--readings-per-day", "400", "--seal-every", "30")
+    writers = [place.start("summary", "--quiet", "--rebuild") for _ in range(6)]
+    for writer in writers:
+        said = writer.communicate()
+        equal(writer.returncode, 0, said)
+    place.good("verify", "--quiet")
+
+
+@test
 def a_name_that_cannot_be_kept_is_not_said_to_be_given():
     place = Place()
     send(place, "2025-01-01T00:00:00Z", 5, 107)
@@ -894,6 +907,50 @@ def a_live_file_that_cannot_be_read_is_named_and_the_rest_is_looked_at():
     equal((problems(place), place.json("stat")["unreadable"]), ((0, []), []))
 
 
+def contents(place, names):
+    return {name: open(place.stored(name), "rb").read() for name in names}
+
+
+def bring_in(place, names):
+    """What a store that is shut says: out of it, and in again."""
+    os.makedirs(place.path("out"), exist_ok=True)
+    aside = []
+    for number, name in enumerate(names):
+        aside.append(place.path("out", f"{number}.bin"))
+        os.rename(place.stored(name), aside[-1])
+    place.good("import", *aside)
+    place.good("seal")
+
+
+@test
+def lost_rows_of_the_manifest_keep_the_store_shut_and_nothing_is_sealed_over():
+    def cut(path):
+        content = open(path, "rb").read().splitlines(True)
+        write(path, b"".join(content[:-1]))
+
+    def empty(path):
+        write(path, b"")
+
+    for damage, lost in ((cut, 1), (empty, 3), (os.remove, 3)):
+        place = small_store()
+        names, before = sealed_files(place), place.records()
+        held = contents(place, names)
+        [year] = os.listdir(place.stored("manifest"))
+        damage(place.stored("manifest", year))
+        shutil.rmtree(place.stored("live"))
+        line = place.line(0)
+        done = place.bad(1, "no row of the manifest names it", "import", "-", input=line)
+        assert "`hearth import`" in done.stderr, done.stderr
+        place.bad(1, "no row of the manifest names it", "seal")
+        code, found = problems(place)
+        strays = [p["where"] for p in found if "no row of the manifest names it" in p["what"]]
+        equal((code, len(strays)), (1, lost), found)
+        equal(contents(place, sealed_files(place)), held)
+        bring_in(place, strays)
+        equal(problems(place), (0, []))
+        equal(sorted(place.records()), sorted(before))
+
+
 @test
 def verify_works_on_a_copy_and_changes_nothing():
     place = small_store()
@@ -916,6 +973,25 @@ def pool_place():
     place.store = station.sensor_directory()
     place.station = station
     return place
+
+
+@test
+def a_file_is_imported_by_one_process_at_a_time():
+    place = pool_place()
+    path, records = big_file(place)
+    first = place.start("import", "--quiet", path)
+    state = place.stored("import")
+    eventually(lambda: os.path.isdir(state) and any(n.endswith(".json") for n in os.listdir(state)),
+               60, "the first batch is remembered", step=0.001)
+    suspend(first.pid)
+    second = place.run("import", path)
+    os.kill(first.pid, signal.SIGCONT)
+    equal(second.returncode, 1, second.stderr)
+    assert f"another process is importing {path}" in second.stderr, second.stderr
+    first.communicate()
+    equal(first.returncode, 0)
+    equal(os.listdir(state), [], "neither state nor lock stays")
+    equal(place.json("import", path)["files"][0]["duplicate"], len(records))
 
 
 @test
@@ -952,8 +1028,7 @@ def an_import_outlives_the_death_of_the_keeper():
     other = Place()
     path, records = big_file(other)
     process = place.start("import", "--json", path)
-    eventually(lambda: os.path.isdir(place.stored("import")) and os.listdir(place.stored("import")),
-               60, "the first batch", step=0.001)
+    eventually(lambda: glob.glob(place.stored("import", "*.json")), 60, "the first batch", step=0.001)
     os.kill(place.station.pool.keeper_pid(), signal.SIGKILL)
     output, errors = process.communicate(timeout=200)
     if process.returncode != 0:  # its connection broke: the same command goes on

@@ -3,7 +3,8 @@
  *
  * First comes the manifest. A live file whose rows stand in it is sealed and no longer counts; it
  * is removed at the end, when what counts instead is published. One without rows counts, also when
- * later ones were sealed: it could not be read in its turn.
+ * later ones were sealed: it could not be read in its turn. Sealed files that the manifest should
+ * name and does not keep the store shut (live_strays.h).
  *
  * Only the file with the highest number can hold what was never synced, since the next one is made
  * only when the one before is synced to its end. How far it is synced may be known from what a
@@ -14,6 +15,7 @@
 #include "handlers/sensor/live/live_past.h"
 #include "handlers/sensor/live/live_recovery.h"
 #include "handlers/sensor/live/live_store_parts.h"
+#include "handlers/sensor/live/live_strays.h"
 #include "handlers/sensor/record/record.h"
 
 #include <errno.h>
@@ -107,9 +109,22 @@ static enum hearth_error read_manifest(struct opening *opening)
     for (size_t i = names->count; i > 0; i--)
         if (is_sealed(opening, names->names[i - 1].sequence))
             store->interrupted = names->names[i - 1].sequence;
-    store->next_sequence = store->manifest.sequence + 1;
     note_newest_sealed(store);
     return HEARTH_OK;
+}
+
+/* No number is used twice: not that of a row, nor that of a file whose row is lost. */
+static enum hearth_error look_for_strays(struct opening *opening)
+{
+    struct live_store *store = opening->store;
+    uint64_t highest;
+    enum hearth_error code =
+        live_strays_look(store->files, store->options.directory, &store->sealed, &opening->names,
+                         &highest, opening->error);
+    if (highest < store->manifest.sequence)
+        highest = store->manifest.sequence;
+    store->next_sequence = highest + 1;
+    return code;
 }
 
 /* Their rows stand, but whether they are on the disk only the one who wrote them knew. */
@@ -364,6 +379,8 @@ enum hearth_error live_store_recover(struct live_store *store, struct error_reco
         code = live_directory_list(store->files, store->options.directory, &opening.names, error);
     if (code == HEARTH_OK)
         code = read_manifest(&opening);
+    if (code == HEARTH_OK)
+        code = look_for_strays(&opening);
     if (code == HEARTH_OK)
         code = recover_files(&opening);
     if (code == HEARTH_OK)

@@ -515,3 +515,10 @@ bool sealed_index_has(const struct sealed_index *index, uint64_t sequence)
             return true;
     return false;
 }
+
+bool sealed_index_lists(const struct sealed_index *index, const struct sealed_file *file)
+{
+    const struct sealed_entry wanted = {.file = *file};
+    return index->count > 0 && bsearch(&wanted, index->entries, index->count,
+                                       sizeof *index->entries, compare_entries) != NULL;
+}

@@ -54,6 +54,8 @@ void sealed_index_add(struct sealed_index *index, const struct sealed_file *file
 void sealed_index_settle(struct sealed_index *index);
 /* Is there a file of the live file of that number? Looks at all of them. */
 bool sealed_index_has(const struct sealed_index *index, uint64_t sequence);
+/* Is that very file there, by day and sequence? */
+bool sealed_index_lists(const struct sealed_index *index, const struct sealed_file *file);
 /* Errors: CORRUPT (a file is missing or has another size), IO, NO_MEMORY. */
 HEARTH_MUST_CHECK enum hearth_error sealed_index_find(struct sealed_index *index,
                                                       const struct record *record, bool *known,
