@@ -59,11 +59,46 @@ static enum hearth_error name_state(struct import_state *state, const char *stor
     return error_set_internal(error, HEARTH_IO, ENAMETOOLONG, "the store's name is too long");
 }
 
+/* STORE/import */
+static enum hearth_error make_directory(const struct import_state *state,
+                                        struct error_record *error)
+{
+    char directory[IMPORT_STATE_PATH_BYTES];
+    snprintf(directory, sizeof directory, "%s", state->path);
+    char *slash = strrchr(directory, '/');
+    if (slash)
+        *slash = '\0';
+    if (mkdir(directory, 0750) == 0 || errno == EEXIST)
+        return HEARTH_OK;
+    return error_set_internal(error, error_from_errno(errno), errno, "make %s", directory);
+}
+
+static void lock_path(const struct import_state *state, char path[IMPORT_STATE_PATH_BYTES])
+{
+    snprintf(path, IMPORT_STATE_PATH_BYTES, "%.*s.lock",
+             (int)(strlen(state->path) - strlen(".json")), state->path);
+}
+
+/* Two would write one state. */
+static enum hearth_error take_lock(struct import_state *state, const char *name,
+                                   struct error_record *error)
+{
+    char path[IMPORT_STATE_PATH_BYTES];
+    lock_path(state, path);
+    enum hearth_error code = make_directory(state, error);
+    if (code == HEARTH_OK)
+        code = write_lock_take(&state->lock, path, &clock_system, 0, error);
+    if (code == HEARTH_LOCKED)
+        error_set_internal(error, code, 0, "another process is importing %s into this store", name);
+    return code;
+}
+
 enum hearth_error import_state_init(struct import_state *state, const char *store, const char *path,
                                     int file, const char *manner, struct error_record *error)
 {
     struct stat status;
-    *state = (struct import_state){.total = {.stored = {.first_ms = -1, .last_ms = -1}}};
+    *state = (struct import_state){.lock = {.file = -1},
+                                   .total = {.stored = {.first_ms = -1, .last_ms = -1}}};
     snprintf(state->manner, sizeof state->manner, "%s", manner);
     state->source = realpath(path, NULL);
     if (!state->source || fstat(file, &status) != 0)
@@ -72,11 +107,19 @@ enum hearth_error import_state_init(struct import_state *state, const char *stor
     state->modified_ns =
         (int64_t)status.st_mtim.tv_sec * 1000000000 + (int64_t)status.st_mtim.tv_nsec;
     enum hearth_error code = name_state(state, store, error);
+    if (code == HEARTH_OK)
+        code = take_lock(state, path, error);
     return code == HEARTH_OK ? hash_head(state, path, file, error) : code;
 }
 
 void import_state_clean(struct import_state *state)
 {
+    char path[IMPORT_STATE_PATH_BYTES];
+    if (state->lock.file >= 0) {
+        lock_path(state, path);
+        unlink(path); /* while it is held: whoever takes the next one finds a new file */
+    }
+    write_lock_release(&state->lock);
     free(state->source);
     state->source = NULL;
 }
@@ -163,20 +206,6 @@ static enum hearth_error write_state(const char *path, struct view text, struct 
     return code;
 }
 
-/* STORE/import */
-static enum hearth_error make_directory(const struct import_state *state,
-                                        struct error_record *error)
-{
-    char directory[IMPORT_STATE_PATH_BYTES];
-    snprintf(directory, sizeof directory, "%s", state->path);
-    char *slash = strrchr(directory, '/');
-    if (slash)
-        *slash = '\0';
-    if (mkdir(directory, 0750) == 0 || errno == EEXIST)
-        return HEARTH_OK;
-    return error_set_internal(error, error_from_errno(errno), errno, "make %s", directory);
-}
-
 enum hearth_error import_state_save(const struct import_state *state, struct error_record *error)
 {
     char path[IMPORT_STATE_PATH_BYTES + 8];
@@ -187,8 +216,6 @@ enum hearth_error import_state_save(const struct import_state *state, struct err
     enum hearth_error code = buffer_status(&out);
     if (code != HEARTH_OK)
         error_set_internal(error, code, 0, "no memory for the state of the import");
-    if (code == HEARTH_OK)
-        code = make_directory(state, error);
     if (code == HEARTH_OK)
         code = write_state(path, buffer_view(&out), error);
     if (code == HEARTH_OK)

@@ -6,11 +6,12 @@
  * It is written behind each batch that is durable in the store, and removed at the end. It is never
  * ahead of the store; when it is lost, or behind, readings are sent again and are duplicates. So it
  * is not synced. It counts only for the same file (path, size, time of change, SHA-256 of its first
- * 64 KB) read in the same way.
+ * 64 KB) read in the same way. Beside it, while an import runs, stands 0123456789abcdef.lock.
  */
 #ifndef HEARTH_CLI_IMPORT_STATE_H
 #define HEARTH_CLI_IMPORT_STATE_H
 
+#include "handlers/sensor/disk/write_lock.h"
 #include "handlers/sensor/transfer/import.h"
 #include "hearth/base.h"
 
@@ -24,7 +25,8 @@ struct import_total {
 
 struct import_state {
     char path[IMPORT_STATE_PATH_BYTES]; /* of the state */
-    char *source;                       /* the file's own path; owned */
+    struct write_lock lock;
+    char *source; /* the file's own path; owned */
     uint64_t size;
     int64_t modified_ns;
     char head_sha256[65];
@@ -33,7 +35,8 @@ struct import_state {
     struct import_total total;
 };
 
-/* For an open regular file. Errors: IO and the like, NO_MEMORY. */
+/* For an open regular file. Errors: LOCKED (another process is importing it), IO and the like,
+ * NO_MEMORY. Cleaned by the caller either way. */
 HEARTH_MUST_CHECK enum hearth_error import_state_init(struct import_state *state, const char *store,
                                                       const char *path, int file,
                                                       const char *manner,

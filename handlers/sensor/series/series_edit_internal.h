@@ -4,6 +4,7 @@
 #ifndef HEARTH_SENSOR_SERIES_EDIT_INTERNAL_H
 #define HEARTH_SENSOR_SERIES_EDIT_INTERNAL_H
 
+#include "handlers/sensor/disk/write_lock.h"
 #include "handlers/sensor/series/series_edit.h"
 #include "handlers/sensor/series/series_names_internal.h"
 
@@ -11,7 +12,7 @@
 
 struct series_edit {
     struct file_operations *files;
-    int lock;                 /* STORE/series.lock, locked; -1 = not */
+    struct write_lock lock;   /* STORE/series.lock */
     struct buffer text;       /* as it stood in the file */
     struct json_object *root; /* an object */
     struct series_names *names;

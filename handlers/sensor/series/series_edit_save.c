@@ -10,35 +10,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { POLL_NS = 20000000 };
-#define WAIT_NS INT64_C(10000000000)
+enum { WAIT_MS = 10000 };
 
 /* ---- The lock ---- */
 
-/* It goes straight to the system, as that of the store does: nothing depends on its content. */
 static enum hearth_error take_lock(struct series_edit *edit, const struct clock *clock,
                                    struct error_record *error)
 {
     char path[SERIES_PATH_BYTES + 16];
-    int64_t end_ns = clock_monotonic_ns(clock) + WAIT_NS;
     snprintf(path, sizeof path, "%s/series.lock", edit->store);
-    edit->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (edit->lock < 0)
-        return error_set_internal(error, error_from_errno(errno), errno, "open %s", path);
-    while (flock(edit->lock, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return error_set_internal(error, HEARTH_IO, errno, "lock %s", path);
-        if (clock_monotonic_ns(clock) > end_ns)
-            return error_set_internal(error, HEARTH_LOCKED, 0,
-                                      "another process has been editing %s for ten seconds",
-                                      edit->path);
-        nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
-    }
-    return HEARTH_OK;
+    enum hearth_error code = write_lock_take(&edit->lock, path, clock, WAIT_MS, error);
+    if (code == HEARTH_LOCKED)
+        error_set_internal(error, code, 0, "another process has been editing %s for ten seconds",
+                           edit->path);
+    return code;
 }
 
 /* ---- Reading ---- */
@@ -95,7 +81,7 @@ struct series_edit *series_edit_open(struct file_operations *files, const char *
         return NULL;
     }
     edit->files = files;
-    edit->lock = -1;
+    edit->lock.file = -1;
     buffer_init(&edit->text, SERIES_FILE_BYTES + 2);
     snprintf(edit->store, sizeof edit->store, "%s", store);
     enum hearth_error code =
@@ -119,8 +105,7 @@ void series_edit_close(struct series_edit *edit)
     json_object_put(edit->root);
     series_names_free(edit->names);
     buffer_clean(&edit->text);
-    if (edit->lock >= 0)
-        close(edit->lock);
+    write_lock_release(&edit->lock);
     memory_free(edit);
 }
 

@@ -13,13 +13,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "handlers/sensor/disk/write_lock.h"
 #include "handlers/sensor/record/checksum64.h"
 #include "hearth/clock.h"
 
 /* 366 days of 4,096 series each would take 200 MB. */
 #define GATHERED_BYTES_MAX ((size_t)1 << 30)
 
-enum { ENTRY_TOTALS_AT = 40 };
+enum { ENTRY_TOTALS_AT = 40, LOCK_WAIT_MS = 60000 };
 
 struct summary_writer {
     struct file_operations *files;
@@ -30,6 +31,7 @@ struct summary_writer {
     struct summary_progress *progress;
     struct summary_file *standing; /* NULL = none, or all is to be built */
     struct summary_builder *builder;
+    struct write_lock lock; /* STORE/summary/lock, for all years */
     int file;
     char path[SUMMARY_PATH_BYTES], temporary[SUMMARY_PATH_BYTES + 8];
     uint64_t written; /* bytes of the new file */
@@ -203,6 +205,20 @@ static enum hearth_error finish(struct summary_writer *writer, struct error_reco
     return code == HEARTH_OK ? put(writer, head, sizeof head, error) : code;
 }
 
+/* Two that write at once would write into one file. */
+static enum hearth_error take_lock(struct summary_writer *writer, const char *directory,
+                                   struct error_record *error)
+{
+    char path[SUMMARY_PATH_BYTES + 8];
+    snprintf(path, sizeof path, "%s/lock", directory);
+    enum hearth_error code =
+        write_lock_take(&writer->lock, path, &clock_system, LOCK_WAIT_MS, error);
+    if (code == HEARTH_LOCKED)
+        error_set_internal(error, code, 0, "another process has been writing summaries for %d s",
+                           LOCK_WAIT_MS / 1000);
+    return code;
+}
+
 static enum hearth_error prepare(struct summary_writer *writer, bool rebuild,
                                  struct error_record *error)
 {
@@ -213,6 +229,8 @@ static enum hearth_error prepare(struct summary_writer *writer, bool rebuild,
         return error_set_internal(error, HEARTH_IO, ENAMETOOLONG, "the store's name is too long");
     snprintf(writer->temporary, sizeof writer->temporary, "%s.new", writer->path);
     enum hearth_error code = file_make_directories(writer->files, directory, error);
+    if (code == HEARTH_OK)
+        code = take_lock(writer, directory, error);
     if (code != HEARTH_OK)
         return code;
     if (!rebuild)
@@ -267,6 +285,7 @@ enum hearth_error summary_write_over(struct file_operations *files, const char *
         .options = {.limit = limit, .context = context},
         .progress = progress ? progress : &unwatched,
         .file = -1,
+        .lock = {.file = -1},
     };
     *writer.progress = (struct summary_progress){0};
     buffer_init(&writer.totals, GATHERED_BYTES_MAX);
@@ -274,6 +293,7 @@ enum hearth_error summary_write_over(struct file_operations *files, const char *
     buffer_init(&writer.sources_index, GATHERED_BYTES_MAX);
     enum hearth_error code = write_year(&writer, rebuild, error);
     file_close(files, writer.file);
+    write_lock_release(&writer.lock);
     summary_builder_free(writer.builder);
     summary_file_close(writer.standing);
     buffer_clean(&writer.totals);
