@@ -24,6 +24,7 @@ enum {
     QUIET_POLL_MS = 60000,
     BUSY_POLL_MS = 20, /* while something has a time: a back-off, a child that must end */
     MALLOC_ARENAS = 2, /* each costs memory; the requests' own comes from their arenas */
+    MALLOC_MAPPED_BYTES = 128 * 1024, /* said, it stays; else one large answer would raise it */
     WANTED_DESCRIPTORS = 65536,
 };
 
@@ -384,6 +385,7 @@ static enum hearth_error start(struct fcgi_master *master)
     const struct module *const *modules = master->options->modules;
     prctl(PR_SET_NAME, "hearth-master");
     mallopt(M_ARENA_MAX, MALLOC_ARENAS);
+    mallopt(M_MMAP_THRESHOLD, MALLOC_MAPPED_BYTES);
     raise_descriptor_limit();
     if (open_signals(master) != HEARTH_OK) {
         say_failure("signals", strerror(errno));

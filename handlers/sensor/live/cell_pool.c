@@ -1,5 +1,9 @@
 /*
  * cell_pool.c - many small things of one size, in chunks.
+ *
+ * A chunk is so large that malloc maps it by itself: what is not touched of it takes no memory, and
+ * all of it goes back to the system when the answer is sent, where many smaller ones would stay in
+ * the heap below whatever came after them.
  */
 #include "handlers/sensor/live/cell_pool.h"
 
@@ -7,7 +11,7 @@
 
 #include <string.h>
 
-enum { CHUNK_CELLS = 1024 };
+enum { CHUNK_CELLS = 8192 };
 
 void cell_pool_init(struct cell_pool *pool, size_t cell_bytes, uint32_t max_count)
 {
