@@ -29,6 +29,8 @@ static int32_t day_of(const struct record *record)
 size_t snapshot_seek(const struct record *records, size_t count, int64_t time_ms, size_t *hint)
 {
     size_t low = 0, high = count, step = 1;
+    if (count == 0) /* then `records` may be NULL, which nothing may be added to */
+        return *hint = 0;
     if (*hint > 0 && *hint <= count && record_time_ms(&records[*hint - 1]) < time_ms) {
         low = high = *hint;
         while (high < count && record_time_ms(&records[high]) < time_ms) {
@@ -201,6 +203,8 @@ static struct day_run run_of_day(const struct record *records, size_t count, int
 {
     size_t first = snapshot_seek(records, count, day_start_ms(day), hint);
     size_t end = snapshot_seek(records, count, day_start_ms(day) + SNAPSHOT_DAY_MS, hint);
+    if (first == end) /* `records` may be NULL */
+        return (struct day_run){NULL, 0};
     return (struct day_run){records + first, end - first};
 }
 
