@@ -35,6 +35,7 @@ struct embedded {
     const struct clock *clock;
     const struct live_published *published;
     struct snapshots *snapshots;
+    struct metric *damaged; /* NULL counts nothing */
     char directory[LIVE_DIRECTORY_BYTES];
     /* In a pool. */
     struct slots *slots;
@@ -56,6 +57,18 @@ static struct embedded *embedded_of(struct reading_store *store)
 
 /* ---- Reading ---- */
 
+/* What is damaged stands in the log and is counted, whoever asked. */
+static enum hearth_error finish_reading(const struct embedded *embedded, struct snapshot *snapshot,
+                                        enum hearth_error code, const struct error_record *error)
+{
+    snapshot_close(snapshot);
+    if (code != HEARTH_CORRUPT)
+        return code;
+    metric_add(embedded->damaged, 1);
+    LOG_ERROR("sensor_damaged", LOG_TEXT("detail", error ? error->detail : ""));
+    return code;
+}
+
 static enum hearth_error embedded_range(struct reading_store *store,
                                         const struct reading_range *range, range_visit_fn *visit,
                                         void *context, struct error_record *error)
@@ -64,8 +77,7 @@ static enum hearth_error embedded_range(struct reading_store *store,
     enum hearth_error code = snapshot_open(embedded_of(store)->snapshots, &snapshot, error);
     if (code == HEARTH_OK)
         code = snapshot_range(snapshot, range, visit, context, error);
-    snapshot_close(snapshot);
-    return code;
+    return finish_reading(embedded_of(store), snapshot, code, error);
 }
 
 static enum hearth_error embedded_latest(struct reading_store *store, struct latest_reading *latest,
@@ -76,8 +88,7 @@ static enum hearth_error embedded_latest(struct reading_store *store, struct lat
     enum hearth_error code = snapshot_open(embedded_of(store)->snapshots, &snapshot, error);
     if (code == HEARTH_OK)
         code = snapshot_latest(snapshot, latest, capacity, count, error);
-    snapshot_close(snapshot);
-    return code;
+    return finish_reading(embedded_of(store), snapshot, code, error);
 }
 
 static enum hearth_error embedded_series(struct reading_store *store, struct reading_series *series,
@@ -88,8 +99,7 @@ static enum hearth_error embedded_series(struct reading_store *store, struct rea
     enum hearth_error code = snapshot_open(embedded_of(store)->snapshots, &snapshot, error);
     if (code == HEARTH_OK)
         code = snapshot_series(snapshot, series, capacity, count, error);
-    snapshot_close(snapshot);
-    return code;
+    return finish_reading(embedded_of(store), snapshot, code, error);
 }
 
 static enum hearth_error embedded_aggregate(struct reading_store *store,
@@ -102,8 +112,7 @@ static enum hearth_error embedded_aggregate(struct reading_store *store,
     enum hearth_error code = snapshot_open(embedded_of(store)->snapshots, &snapshot, error);
     if (code == HEARTH_OK)
         code = aggregate_run(snapshot, query, visit, context, statistics, error);
-    snapshot_close(snapshot);
-    return code;
+    return finish_reading(embedded_of(store), snapshot, code, error);
 }
 
 static enum hearth_error embedded_tail(struct reading_store *store, struct tail_cursor *cursor,
@@ -271,6 +280,10 @@ static struct embedded *embedded_new(const struct live_store_options *options,
         return NULL;
     }
     embedded->clock = options->clock;
+    if (options->metrics)
+        embedded->damaged = metrics_counter(
+            options->metrics, "hearth_sensor_damaged_total",
+            "Questions that damaged or missing readings left without an answer.", "");
     embedded->seals_by_hand = options->seals_by_hand;
     memcpy(embedded->directory, options->directory, sizeof embedded->directory);
     embedded->summarizer = (struct summarizer){

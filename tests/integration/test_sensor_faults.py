@@ -115,6 +115,42 @@ def a_keeper_that_hangs_costs_its_clients_503_and_nobody_else():
 
 
 @test
+def a_sealed_file_that_cannot_be_read_costs_its_questions_and_no_worker():
+    station = sensor.Station().start()
+    start_ms = 1757808000000
+    records = [sensor.encode({"time_ms": start_ms + second * 10000, "channel_minus_1": second % 4,
+                              "raw": 1000}) for second in range(5000)]
+    equal(station.request("POST", "/data", b"".join(records), {
+        "Authorization": station.token, "Content-Type": "application/octet-stream"}).status, 200)
+    subprocess.run([os.path.join(tap.BUILD, "hearth"), "--config", station.pool.config_file,
+                    "seal"], check=True, capture_output=True)
+    shutil.rmtree(os.path.join(station.sensor_directory(), "summary"), ignore_errors=True)
+    [name] = [row["file"] for row in station.manifest()]
+    for _ in range(20):  # both workers map it
+        equal(len(station.export()), len(records))
+    workers, path = station.pool.worker_pids(), os.path.join(station.sensor_directory(), name)
+    with open(path, "rb") as file:
+        whole = file.read()
+
+    os.truncate(path, 4096)
+    day = f"?from={start_ms}&to={start_ms + 86400000}"
+    for target in ("/api/v1/export.bin", "/api/v1/export.csv" + day, "/data" + day,
+                   "/api/v1/range" + day, "/api/v1/range" + day + "&fn=raw", "/api/v1/series"):
+        for _ in range(4):
+            equal(station.request("GET", target).status, 500, target)
+        equal(station.request("GET", "/healthz").status, 200)
+    equal(station.pool.worker_pids(), workers, "the workers")
+    details = [line["detail"] for line in station.pool.log_lines("sensor_damaged")]
+    assert details and all(name in detail for detail in details), details
+    equal(station.pool.metric("hearth_sensor_damaged_total"), len(details), "the metric")
+    equal(station.put(READING)[0], 200, "readings are taken")
+
+    with open(path, "r+b") as file:
+        file.write(whole)
+    equal(len(station.export()), len(records) + 1, "when it is whole again")
+
+
+@test
 def a_reload_under_load_fails_no_reading():
     station = sensor.Station({"pool.threads": 4}).start()
     lines, sent, failed, lock = sensor.made_up_readings(10**9), [], [], threading.Lock()

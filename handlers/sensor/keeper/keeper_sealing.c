@@ -52,6 +52,7 @@ static int start_thread(struct keeper_sealing *sealing)
 {
     sigset_t all, before;
     sigfillset(&all);
+    sigdelset(&all, SIGBUS); /* a bad page of a mapped file: of the thread that read it */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int number = pthread_create(&sealing->thread, NULL, run, sealing);
     pthread_sigmask(SIG_SETMASK, &before, NULL);

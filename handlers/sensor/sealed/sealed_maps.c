@@ -39,6 +39,7 @@ struct sealed_maps *sealed_maps_new(struct file_operations *files, const char *s
 
 static void unmap(struct sealed_map *map)
 {
+    mapped_range_remove(map->range);
     munmap((void *)map->records, (size_t)map->file.records * RECORD_BYTES);
     memory_free(map);
 }
@@ -142,7 +143,11 @@ static enum hearth_error map_open_file(struct sealed_maps *maps, int file, const
     if (mapped == MAP_FAILED)
         return error_set_internal(error, error_from_errno(errno), errno, "map %s", path);
     map->records = mapped;
-    return HEARTH_OK;
+    map->range = mapped_range_add(mapped, bytes);
+    if (map->range)
+        return HEARTH_OK;
+    munmap(mapped, bytes);
+    return error_set_internal(error, HEARTH_NO_MEMORY, 0, "too many files are mapped for %s", path);
 }
 
 static enum hearth_error map_file(struct sealed_maps *maps, const struct sealed_file *file,
@@ -209,12 +214,25 @@ enum hearth_error sealed_maps_pin(struct sealed_maps *maps, const struct sealed_
     return HEARTH_OK;
 }
 
+enum hearth_error sealed_map_check(const struct sealed_map *map, struct error_record *error)
+{
+    char name[SEALED_NAME_BYTES];
+    if (!mapped_range_damaged(map->range))
+        return HEARTH_OK;
+    sealed_name_format(&map->file, name);
+    return error_set_internal(error, HEARTH_CORRUPT, 0, "%s cannot be read", name);
+}
+
 void sealed_maps_unpin(struct sealed_maps *maps, struct sealed_map *const *pinned, size_t count)
 {
     struct sealed_map *taken = NULL;
     pthread_mutex_lock(&maps->lock);
     for (size_t i = 0; i < count; i++) {
         struct sealed_map *map = pinned[i];
+        if (!map->forgotten && mapped_range_damaged(map->range)) {
+            leave_table(maps, map);
+            map->forgotten = true;
+        }
         if (--map->pins > 0)
             continue;
         if (map->forgotten) {

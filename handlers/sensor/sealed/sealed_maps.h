@@ -6,11 +6,15 @@
  * goes. Who reads all readings in their order needs each file once, so that the one that goes is
  * just the one that the next reader begins with: the limit is above the days of a long life, with a
  * late file now and then. A file that is pinned stays. Any thread.
+ *
+ * Where a mapped file cannot be read its readers see zeros (mapped_ranges.h). Who pinned it asks
+ * sealed_map_check when done with reading; who pins it next has it mapped anew.
  */
 #ifndef HEARTH_SENSOR_SEALED_MAPS_H
 #define HEARTH_SENSOR_SEALED_MAPS_H
 
 #include "handlers/sensor/disk/file_operations.h"
+#include "handlers/sensor/disk/mapped_ranges.h"
 #include "handlers/sensor/sealed/sealed_file.h"
 #include "hearth/reading_store.h"
 
@@ -22,6 +26,7 @@ struct sealed_map {
     struct sealed_file file;
     const struct record *records; /* file.records of them */
     /* Inside. */
+    struct mapped_range *range;
     unsigned pins;
     bool forgotten;
     struct sealed_map *chain;         /* of its hash */
@@ -37,6 +42,9 @@ HEARTH_MUST_CHECK enum hearth_error sealed_maps_pin(struct sealed_maps *maps,
                                                     const struct sealed_file *file,
                                                     struct sealed_map **map,
                                                     struct error_record *error);
+/* After reading: CORRUPT when a part of it could not be read (the detail names the file). */
+HEARTH_MUST_CHECK enum hearth_error sealed_map_check(const struct sealed_map *map,
+                                                     struct error_record *error);
 void sealed_maps_unpin(struct sealed_maps *maps, struct sealed_map *const *pinned, size_t count);
 /* The store is another one now: what is mapped is not asked for any more. */
 void sealed_maps_forget(struct sealed_maps *maps);

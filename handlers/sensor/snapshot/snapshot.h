@@ -9,8 +9,9 @@
  *
  * Any thread, many at once. A snapshot is used by one thread.
  *
- * A mapped file whose disk fails while it is read raises SIGBUS, which ends the worker; its size is
- * compared with the manifest when it is mapped (CORRUPT).
+ * The size of a file is compared with the manifest when it is mapped (CORRUPT). Where its disk
+ * fails while it is read the reader sees zeros, and snapshot_check says so: whoever reads records
+ * or summaries of a snapshot asks it before anything is made of them. The whole answers below do.
  */
 #ifndef HEARTH_SENSOR_SNAPSHOT_H
 #define HEARTH_SENSOR_SNAPSHOT_H
@@ -34,6 +35,11 @@ void snapshots_free(struct snapshots *snapshots); /* NULL is allowed; no snapsho
 HEARTH_MUST_CHECK enum hearth_error
 snapshot_open(struct snapshots *snapshots, struct snapshot **snapshot, struct error_record *error);
 void snapshot_close(struct snapshot *snapshot); /* NULL is allowed; releases every day as well */
+
+/* After reading: CORRUPT when a part of a file that is or was mapped for this snapshot could not be
+ * read (the detail names it), so that nothing that was read may be believed. Costs little. */
+HEARTH_MUST_CHECK enum hearth_error snapshot_check(const struct snapshot *snapshot,
+                                                   struct error_record *error);
 
 void snapshot_state(const struct snapshot *snapshot, struct store_state *state);
 

@@ -156,6 +156,7 @@ static struct day_pins *take_pins(struct snapshot *snapshot)
 
 static void give_pins_back(struct snapshot *snapshot, struct day_pins *pins)
 {
+    snapshot_note_damage(snapshot, pins);
     if (pins->mapped_count > 0)
         sealed_maps_unpin(snapshot->owner->maps, pins->maps, pins->mapped_count);
     if (pins->maps != pins->inline_maps)

@@ -70,6 +70,8 @@ struct snapshot {
     struct live_copy *live;
     struct suspect_run *suspects; /* NULL until somebody asks */
     struct day_pins *days, *spare;
+    uint64_t faults_seen;       /* mapped_ranges_faults when it was opened */
+    struct error_record damage; /* of a day that is released: names the file; code OK = none */
     /* Where the last searches ended. Days are mostly asked for one after the other. */
     struct snapshot_hint {
         size_t file, good, suspect, live_suspect;
@@ -88,6 +90,8 @@ HEARTH_MUST_CHECK enum hearth_error snapshots_refresh(struct snapshots *snapshot
 /* Fills snapshot->suspects. */
 HEARTH_MUST_CHECK enum hearth_error snapshot_require_suspects(struct snapshot *snapshot,
                                                               struct error_record *error);
+/* Before the pins go. */
+void snapshot_note_damage(struct snapshot *snapshot, const struct day_pins *pins);
 void suspect_run_release(struct suspect_run *run); /* NULL is allowed */
 
 /* The summary of a day, if it covers these files of the catalogue; else NULL. */

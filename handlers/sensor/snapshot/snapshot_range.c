@@ -11,9 +11,11 @@
 #include "handlers/sensor/record/record.h"
 #include "handlers/sensor/snapshot/record_merge.h"
 
-enum { BLOCK_RECORDS = 4096, DIRECT_RECORDS = 1024, PLACE_SHIFT = 8 };
+enum { BLOCK_RECORDS = 4096, DIRECT_RECORDS = 1024, PLACE_SHIFT = 8, PAGE_BYTES = 4096 };
 
 struct ranging {
+    const struct snapshot *snapshot;
+    struct error_record *error;
     const struct reading_range *range;
     uint64_t mask, wanted; /* of a record's first 8 bytes: channel and code asked for */
     range_visit_fn *visit;
@@ -43,16 +45,32 @@ static enum hearth_error flush(struct ranging *ranging)
 {
     size_t count = ranging->count;
     ranging->count = 0;
-    return count > 0 ? ranging->visit(ranging->context, ranging->block, count) : HEARTH_OK;
+    enum hearth_error code = snapshot_check(ranging->snapshot, ranging->error);
+    if (code != HEARTH_OK || count == 0)
+        return code;
+    return ranging->visit(ranging->context, ranging->block, count);
+}
+
+/* Reads a byte of each page, so that a bad one is found before anything of it is handed on. */
+static enum hearth_error touch(const struct ranging *ranging, const struct record *records,
+                               size_t count)
+{
+    const volatile unsigned char *bytes = records->bytes;
+    size_t size = count * RECORD_BYTES;
+    for (size_t at = 0; at < size; at += PAGE_BYTES)
+        (void)bytes[at];
+    (void)bytes[size - 1];
+    return snapshot_check(ranging->snapshot, ranging->error);
 }
 
 static enum hearth_error give_directly(struct ranging *ranging, const struct day_run *stretch)
 {
     enum hearth_error code = flush(ranging);
     for (size_t at = 0; code == HEARTH_OK && at < stretch->count; at += BLOCK_RECORDS) {
-        size_t left = stretch->count - at;
-        code = ranging->visit(ranging->context, stretch->records + at,
-                              left < BLOCK_RECORDS ? left : BLOCK_RECORDS);
+        size_t left = stretch->count - at, count = left < BLOCK_RECORDS ? left : BLOCK_RECORDS;
+        code = touch(ranging, stretch->records + at, count);
+        if (code == HEARTH_OK)
+            code = ranging->visit(ranging->context, stretch->records + at, count);
     }
     return code;
 }
@@ -174,7 +192,8 @@ static enum hearth_error give_days(struct snapshot *snapshot, struct ranging *ra
 enum hearth_error snapshot_range(struct snapshot *snapshot, const struct reading_range *range,
                                  range_visit_fn *visit, void *context, struct error_record *error)
 {
-    struct ranging ranging = {.range = range, .visit = visit, .context = context};
+    struct ranging ranging = {
+        .snapshot = snapshot, .error = error, .range = range, .visit = visit, .context = context};
     if (range->to_ms <= 0 || range->to_ms <= range->from_ms)
         return HEARTH_OK;
     make_filter(&ranging);
@@ -183,5 +202,7 @@ enum hearth_error snapshot_range(struct snapshot *snapshot, const struct reading
         return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory to read a range");
     enum hearth_error code = give_days(snapshot, &ranging, error);
     memory_free(ranging.block);
+    if (code == HEARTH_OK)
+        code = snapshot_check(snapshot, error);
     return code;
 }

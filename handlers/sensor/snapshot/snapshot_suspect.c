@@ -35,8 +35,9 @@ static enum hearth_error add_file(struct snapshot *snapshot, const struct sealed
         return code;
     memcpy(run->records + run->count, map->records, file->records * sizeof *run->records);
     run->count += file->records;
+    code = sealed_map_check(map, error);
     sealed_maps_unpin(snapshot->owner->maps, &map, 1);
-    return HEARTH_OK;
+    return code;
 }
 
 static enum hearth_error make_run(struct snapshot *snapshot, struct suspect_run **made,

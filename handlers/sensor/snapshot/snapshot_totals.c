@@ -29,6 +29,8 @@ static enum hearth_error add_file(struct snapshot *snapshot, struct series_total
         return code;
     if (series_totals_add(totals, map->records, file->records) != HEARTH_OK)
         code = no_memory(error);
+    if (code == HEARTH_OK)
+        code = sealed_map_check(map, error);
     sealed_maps_unpin(snapshot->owner->maps, &map, 1);
     return code;
 }
@@ -103,6 +105,8 @@ static enum hearth_error make_totals(struct snapshot *snapshot, struct series_to
     if (old && series_totals_copy(made, &owner->totals) != HEARTH_OK)
         return no_memory(error);
     enum hearth_error code = add_days(snapshot, made, old, error);
+    if (code == HEARTH_OK)
+        code = snapshot_check(snapshot, error);
     if (code != HEARTH_OK)
         series_totals_clean(made);
     return code;

@@ -336,6 +336,7 @@ enum hearth_error snapshot_open(struct snapshots *snapshots, struct snapshot **s
         made->catalogue = catalogue_keep(snapshots->catalogue);
         made->live = live_copy_keep(snapshots->live);
         made->hint = &made->hint_place;
+        made->faults_seen = mapped_ranges_faults();
     }
     pthread_mutex_unlock(&snapshots->lock);
     if (code == HEARTH_OK)

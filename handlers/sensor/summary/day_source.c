@@ -52,7 +52,8 @@ enum hearth_error aggregate_run(struct snapshot *snapshot, const struct bucket_q
 {
     struct day_source source;
     day_source_of_snapshot(&source, snapshot);
-    return aggregate_run_over(&source, query, visit, context, statistics, error);
+    enum hearth_error code = aggregate_run_over(&source, query, visit, context, statistics, error);
+    return code == HEARTH_OK ? snapshot_check(snapshot, error) : code;
 }
 
 enum hearth_error summary_write(struct file_operations *files, const char *store,

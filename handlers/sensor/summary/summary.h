@@ -31,6 +31,8 @@ struct summary_file;
 struct summary_file *summary_file_open(struct file_operations *files, const char *store,
                                        int32_t year, struct error_record *error);
 void summary_file_close(struct summary_file *file); /* NULL is allowed */
+/* A part of it could not be read: nothing that came from it may be believed. */
+bool summary_file_damaged(const struct summary_file *file);
 /* The summary of a day if it covers exactly these sealed files (ascending by sequence), is whole,
  * and there is one; else NULL. Lives as long as the file. Any thread. */
 const struct summary_day *summary_file_day(const struct summary_file *file, int32_t day,

@@ -84,10 +84,12 @@
 #include <sys/mman.h>
 
 #include "handlers/sensor/disk/live_memory.h"
+#include "handlers/sensor/disk/mapped_ranges.h"
 #include "handlers/sensor/record/checksum64.h"
 
 struct summary_file {
     const unsigned char *bytes; /* mapped */
+    struct mapped_range *range;
     size_t size;
     size_t count, source_count;
     const unsigned char *index, *sources;
@@ -213,7 +215,10 @@ static enum hearth_error file_map(struct summary_file *file, struct file_operati
         return code;
     file->bytes = bytes;
     file->size = status.size_bytes;
-    return HEARTH_OK;
+    file->range = mapped_range_add(bytes, file->size);
+    return file->range ? HEARTH_OK
+                       : error_set_internal(error, HEARTH_NO_MEMORY, 0,
+                                            "too many files are mapped for %s", path);
 }
 
 struct summary_file *summary_file_open(struct file_operations *files, const char *store,
@@ -229,6 +234,8 @@ struct summary_file *summary_file_open(struct file_operations *files, const char
     enum hearth_error code = file_map(file, files, path, error);
     if (code == HEARTH_OK) {
         code = head_whole(file, year) && index_whole(file) ? days_read(file) : HEARTH_CORRUPT;
+        if (summary_file_damaged(file))
+            code = HEARTH_CORRUPT;
         if (code != HEARTH_OK)
             error_set_internal(error, code, 0, "%s: the summary cannot be used", path);
     }
@@ -242,11 +249,17 @@ void summary_file_close(struct summary_file *file)
 {
     if (!file)
         return;
+    mapped_range_remove(file->range);
     if (file->bytes)
         munmap((void *)file->bytes, file->size);
     memory_free(file->days);
     memory_free(file->checked);
     memory_free(file);
+}
+
+bool summary_file_damaged(const struct summary_file *file)
+{
+    return mapped_range_damaged(file->range);
 }
 
 /* ---- Days ---- */

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "handlers/sensor/disk/mapped_ranges.h"
 #include "handlers/sensor/disk/write_lock.h"
 #include "handlers/sensor/record/checksum64.h"
 #include "hearth/clock.h"
@@ -261,11 +262,16 @@ static enum hearth_error write_year(struct summary_writer *writer, bool rebuild,
 {
     int32_t from = first_day_of(writer->year), to = first_day_of(writer->year + 1);
     const struct sealed_file *sealed;
+    uint64_t faults = mapped_ranges_faults();
     for (int32_t day = from; day < to; day++)
         writer->progress->days_all += writer->source->files(writer->source, day, &sealed) > 0;
     enum hearth_error code = prepare(writer, rebuild, error);
     for (int32_t day = from; code == HEARTH_OK && day < to; day++)
         code = write_day(writer, day, error);
+    if (code == HEARTH_OK && mapped_ranges_faults() != faults) /* zeros may have been summed */
+        code = error_set_internal(error, HEARTH_CORRUPT, 0,
+                                  "the readings of %d cannot all be read: run hearth verify",
+                                  (int)writer->year);
     if (code == HEARTH_OK)
         code = finish(writer, error);
     return code == HEARTH_OK ? replace(writer, error) : code;

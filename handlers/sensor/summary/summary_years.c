@@ -121,6 +121,18 @@ static enum hearth_error open_year(const struct summary_years *years, int32_t ye
     return error.code;
 }
 
+/* A file of which a part could not be read is passed over until another one is put in its place. */
+static void drop_damaged(struct summary_place *place, int32_t year)
+{
+    if (!place->held || !summary_file_damaged(place->held->file))
+        return;
+    LOG_WARN("sensor_summary_passed_over", LOG_INTEGER("year", year),
+             LOG_TEXT("reason", error_name(HEARTH_CORRUPT)),
+             LOG_TEXT("detail", "a part of it cannot be read"));
+    summary_year_release(place->held);
+    place->held = NULL;
+}
+
 static void renew(const struct summary_years *years, struct summary_place *place, int32_t year)
 {
     struct file_status status = look(years, year);
@@ -151,6 +163,7 @@ struct summary_year *summary_years_take(struct summary_years *years, int32_t yea
         place->generation = generation;
         place->looked_ns = now_ns;
     }
+    drop_damaged(place, year);
     struct summary_year *held = place->held;
     if (held)
         atomic_fetch_add(&held->references, 1);
