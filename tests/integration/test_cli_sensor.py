@@ -907,6 +907,28 @@ def a_live_file_that_cannot_be_read_is_named_and_the_rest_is_looked_at():
     equal((problems(place), place.json("stat")["unreadable"]), ((0, []), []))
 
 
+@test
+def a_sealed_file_that_cannot_be_read_keeps_no_store_shut():
+    place = Place()
+    send(place, "2025-09-14T18:04:51Z", 5, 107)
+    place.good("seal")
+    send(place, "2025-09-14T19:00:00Z", 5, 107)
+    before = place.records()
+    [name] = sealed_files(place)
+    os.rename(place.stored(name), place.path("aside"))
+    os.symlink(os.path.basename(name), place.stored(name))  # to itself: opening it is an error
+    send(place, "2025-09-15T18:00:00Z", 5, 107)
+    place.bad(1, "", "import", "-", input=json.dumps(
+        {"time": "2025-09-14T18:04:51Z", "channel": 5, "rolling_code": 107, "temperature": 700}))
+    place.good("seal")
+    code, found = problems(place)
+    equal((code, [p["where"] for p in found]), (1, [name]))
+    os.rename(place.path("aside"), place.stored(name))
+    equal(problems(place), (0, []))
+    equal(len(place.records()), 3)
+    assert set(before) < set(place.records())
+
+
 def contents(place, names):
     return {name: open(place.stored(name), "rb").read() for name in names}
 

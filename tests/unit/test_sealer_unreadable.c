@@ -1,6 +1,7 @@
 /*
  * test_sealer_unreadable.c - a finished live file that cannot be read does not hold up the others,
- * and nothing of it is lost or stored twice when it can be read again.
+ * and a sealed one keeps no store shut; nothing of them is lost or stored twice when they can be
+ * read again.
  */
 #include "support_sealed.h"
 
@@ -162,6 +163,103 @@ static void the_only_live_file_may_be_older_than_what_is_sealed(void **state)
     assert_int_equal(sealed_expect_sound(test), 3 * PER_FILE + 1);
 }
 
+/* ---- Sealed files ---- */
+
+#define SEALED_ONE "09-15.00000001.bin"
+
+/* One sealed file, which cannot be read, and live readings of its day. */
+static void store_with_sealed_one_unreadable(struct live_case *test)
+{
+    struct reading_store *store = live_case_open(test);
+    append_file(store, 0);
+    sealed_seal(store, HEARTH_OK);
+    append_file(store, 1);
+    store->free(store);
+    test->faults.unreadable = SEALED_ONE;
+}
+
+static void expect_refused(struct reading_store *store, int number)
+{
+    struct append_result result;
+    struct record record = live_reading(number);
+    assert_int_equal(store->append(store, &record, 1, NULL, 0, INT64_MAX, &result, NULL),
+                     HEARTH_IO);
+}
+
+/* What may stand in it is refused; other days go on. */
+static void an_unreadable_sealed_file_keeps_no_store_shut(void **state)
+{
+    struct live_case *test = *state;
+    struct test_registry *registry = test_registry_new(200);
+    test->options.metrics = registry->metrics;
+    store_with_sealed_one_unreadable(test);
+    struct reading_store *store = live_case_open(test);
+    assert_non_null(
+        strstr(test_registry_render(registry), "\nhearth_sensor_unasked_readings_total 50\n"));
+    expect_refused(store, 0);
+    assert_int_equal(live_append_number(store, PER_FILE).duplicate, 1); /* it is live */
+    assert_int_equal(live_append_number(store, 86400).accepted, 1);
+    test->faults.unreadable = NULL;
+    for (int i = 0; i < 2 * PER_FILE; i++)
+        assert_int_equal(live_append_number(store, i).duplicate, 1);
+    store->free(store);
+    assert_int_equal(sealed_expect_sound(test), 2 * PER_FILE + 1);
+    test_registry_free(registry);
+}
+
+static void it_holds_up_no_sealing(void **state)
+{
+    struct live_case *test = *state;
+    store_with_sealed_one_unreadable(test);
+    struct reading_store *store = live_case_open(test);
+    sealed_seal(store, HEARTH_OK);
+    assert_true(is_sealed(test, 2));
+    expect_refused(store, 0);
+    test->faults.unreadable = NULL;
+    expect_stored(store, 2 * PER_FILE);
+    for (int i = 0; i < 2 * PER_FILE; i++)
+        assert_int_equal(live_append_number(store, i).duplicate, 1);
+    store->free(store);
+    assert_int_equal(sealed_expect_sound(test), 2 * PER_FILE);
+    store = live_case_open(test);
+    expect_stored(store, 2 * PER_FILE);
+    store->free(store);
+}
+
+/* Another file of the day that says yes is enough. */
+static void it_does_not_hide_what_others_say(void **state)
+{
+    struct live_case *test = *state;
+    store_with_sealed_one_unreadable(test);
+    struct reading_store *store = live_case_open(test);
+    sealed_seal(store, HEARTH_OK);
+    for (int i = PER_FILE; i < 2 * PER_FILE; i++)
+        assert_int_equal(live_append_number(store, i).duplicate, 1);
+    store->free(store);
+}
+
+/* Taken while it was missing, sealed while it could not be read: it stands in both. Readers count
+ * it once; only verifying says so. */
+static void what_was_taken_while_it_was_missing_counts_once(void **state)
+{
+    struct live_case *test = *state;
+    char path[4096], aside[4096];
+    store_with_sealed_one_unreadable(test);
+    snprintf(path, sizeof path, "%s/sealed/2025/" SEALED_ONE, test->options.directory);
+    snprintf(aside, sizeof aside, "%s/aside", test->options.directory);
+    assert_int_equal(rename(path, aside), 0);
+    struct reading_store *store = live_case_open(test);
+    assert_int_equal(live_append_number(store, 0).accepted, 1);
+    assert_int_equal(rename(aside, path), 0);
+    sealed_seal(store, HEARTH_OK);
+    test->faults.unreadable = NULL;
+    store->free(store);
+    store = live_case_open(test);
+    expect_stored(store, 2 * PER_FILE);
+    assert_int_equal(live_append_number(store, 0).duplicate, 1);
+    store->free(store);
+}
+
 /* ---- By itself ---- */
 
 static void expect_unreadable(struct test_registry *registry, int files)
@@ -209,6 +307,10 @@ int main(void)
         STORY(what_stands_in_it_is_not_taken_again),
         STORY(a_store_is_opened_once_it_can_be_read),
         STORY(the_only_live_file_may_be_older_than_what_is_sealed),
+        STORY(an_unreadable_sealed_file_keeps_no_store_shut),
+        STORY(it_holds_up_no_sealing),
+        STORY(it_does_not_hide_what_others_say),
+        STORY(what_was_taken_while_it_was_missing_counts_once),
         STORY(it_is_tried_again_after_a_minute),
     };
     return cmocka_run_group_tests_name("sealer, unreadable files", tests, NULL, NULL);

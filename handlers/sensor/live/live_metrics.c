@@ -33,6 +33,16 @@ void live_metrics_init(struct live_metrics *metrics, struct metrics *registry)
     metrics->newest_seconds =
         metrics_gauge(registry, "hearth_sensor_newest_reading_timestamp_seconds",
                       "Time of the newest reading, seconds since the epoch.", "");
+    metrics->unasked = live_metrics_unasked(registry);
+}
+
+struct metric *live_metrics_unasked(struct metrics *registry)
+{
+    return registry ? metrics_counter(registry, "hearth_sensor_unasked_readings_total",
+                                      "Stored readings of which nobody could tell whether they are "
+                                      "sealed already: a sealed file could not be read.",
+                                      "")
+                    : NULL;
 }
 
 void live_metrics_count_error(const struct live_metrics *metrics, enum hearth_error code)

@@ -144,6 +144,26 @@ static void remove_sealed(struct opening *opening)
 
 /* ---- Live files ---- */
 
+/* One sealed file that cannot be read shall not keep the store shut. What is stored was asked for
+ * when it came, so it hardly stands there as well; while the file is away the readings that may be
+ * in it are refused. */
+static enum hearth_error is_known(struct opening *opening, const struct record *record, bool *known)
+{
+    struct live_store *store = opening->store;
+    enum identity_answer answer = live_records_find(&store->records, record);
+    *known = answer == IDENTITY_KNOWN;
+    if (answer == IDENTITY_UNREADABLE)
+        return error_set_internal(opening->error, HEARTH_IO, 0, "a live file cannot be read");
+    if (*known)
+        return HEARTH_OK;
+    enum hearth_error code = live_store_find_sealed(store, record, known);
+    if (code == HEARTH_NO_MEMORY)
+        return error_set_internal(opening->error, code, 0, "%s", store->unreadable.detail);
+    if (code != HEARTH_OK)
+        metric_add(store->metrics.unasked, 1);
+    return HEARTH_OK;
+}
+
 /* A good slot: into the file's table of identities, unless its reading stands somewhere. */
 static enum hearth_error index_slot(void *context, const struct record *record, uint64_t slot)
 {
@@ -151,9 +171,9 @@ static enum hearth_error index_slot(void *context, const struct record *record, 
     struct live_store *store = opening->store;
     struct live_run *run = live_records_last(&store->records);
     bool known;
-    enum hearth_error code = live_store_find(store, record, &known);
+    enum hearth_error code = is_known(opening, record, &known);
     if (code != HEARTH_OK)
-        return error_set_internal(opening->error, code, 0, "%s", store->unreadable.detail);
+        return code;
     if (record_time_quality(record) != TIME_SUSPECT &&
         record_time_ms(record) > store->state.newest_ms)
         store->state.newest_ms = record_time_ms(record);
@@ -381,8 +401,10 @@ enum hearth_error live_store_recover(struct live_store *store, struct error_reco
         code = read_manifest(&opening);
     if (code == HEARTH_OK)
         code = look_for_strays(&opening);
+    sealed_index_hold_failures(&store->sealed, true);
     if (code == HEARTH_OK)
         code = recover_files(&opening);
+    sealed_index_hold_failures(&store->sealed, false);
     if (code == HEARTH_OK)
         code = live_past_require_slots(&opening.past, store->options.directory,
                                        store->records.slots + store->sealed_slots, error);

@@ -248,6 +248,15 @@ static void log_unreadable(struct live_store *store, const struct error_record *
     store->unreadable_logged_ns = now_ns;
 }
 
+enum hearth_error live_store_find_sealed(struct live_store *store, const struct record *record,
+                                         bool *known)
+{
+    enum hearth_error code = sealed_index_find(&store->sealed, record, known, &store->unreadable);
+    if (code != HEARTH_OK)
+        log_unreadable(store, &store->unreadable);
+    return code;
+}
+
 /* A file that cannot be read now refuses the readings that may stand in it. One that is damaged
  * will not be better another time: what stood there is lost, and may come again. */
 enum hearth_error live_store_find(struct live_store *store, const struct record *record,
@@ -256,12 +265,12 @@ enum hearth_error live_store_find(struct live_store *store, const struct record 
     enum identity_answer answer = live_records_find(&store->records, record);
     enum hearth_error code = HEARTH_OK;
     *known = answer == IDENTITY_KNOWN;
-    if (answer == IDENTITY_UNREADABLE)
+    if (answer == IDENTITY_UNREADABLE) {
         code = error_set_internal(&store->unreadable, HEARTH_IO, 0, "a live file cannot be read");
-    else if (answer == IDENTITY_NEW)
-        code = sealed_index_find(&store->sealed, record, known, &store->unreadable);
-    if (code != HEARTH_OK)
         log_unreadable(store, &store->unreadable);
+    } else if (answer == IDENTITY_NEW) {
+        code = live_store_find_sealed(store, record, known);
+    }
     return code == HEARTH_CORRUPT ? HEARTH_OK : code;
 }
 

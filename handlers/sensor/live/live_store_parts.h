@@ -66,6 +66,9 @@ HEARTH_MUST_CHECK enum hearth_error live_store_remove_file(struct live_store *st
 /* Does it stand in any file? Logs what cannot be read. Errors: IO, NO_MEMORY. */
 HEARTH_MUST_CHECK enum hearth_error live_store_find(struct live_store *store,
                                                     const struct record *record, bool *known);
+/* In any sealed file? Errors: CORRUPT besides. */
+HEARTH_MUST_CHECK enum hearth_error
+live_store_find_sealed(struct live_store *store, const struct record *record, bool *known);
 /* A good file with room for so many bytes; a poisoned one is set aside first. */
 HEARTH_MUST_CHECK enum hearth_error live_store_require_file(struct live_store *store, size_t bytes,
                                                             struct error_record *error);

@@ -300,12 +300,22 @@ static struct sealed_block *kept_block(const struct sealed_entry *entry, const s
     return entry->grid ? entry->grid->blocks[block_of(entry->grid, key)] : NULL;
 }
 
+static enum hearth_error note_failure(const struct sealed_index *index, struct sealed_entry *entry,
+                                      enum hearth_error code)
+{
+    if (index->holds_failures && code != HEARTH_NO_MEMORY)
+        entry->failed = code;
+    return code;
+}
+
 static enum hearth_error find_in(struct sealed_index *index, struct sealed_entry *entry,
                                  const struct key *key, bool *known, struct error_record *error)
 {
     struct sealed_block *block = kept_block(entry, key);
     if (!block) {
-        enum hearth_error code = load_block(index, entry, key, error);
+        enum hearth_error code = entry->failed;
+        if (code == HEARTH_OK)
+            code = note_failure(index, entry, load_block(index, entry, key, error));
         if (code != HEARTH_OK)
             return code;
         block = kept_block(entry, key);
@@ -393,8 +403,9 @@ static enum hearth_error find_suspect(struct sealed_index *index, const struct k
     index->quiet_to_ms = INT64_MAX;
     for (size_t i = 0; i < index->suspects && code == HEARTH_OK && !*known; i++) {
         struct sealed_entry *entry = &index->entries[i];
-        if (!entry->has_span)
-            code = learn_span(index, entry, error);
+        code = entry->failed;
+        if (code == HEARTH_OK && !entry->has_span)
+            code = note_failure(index, entry, learn_span(index, entry, error));
         if (code != HEARTH_OK)
             break;
         if (time_ms < entry->first_ms)
@@ -422,11 +433,24 @@ enum hearth_error sealed_index_find(struct sealed_index *index, const struct rec
     const struct key key = key_of(record);
     if (day != index->day)
         select_day(index, day);
-    for (size_t i = index->day_first; i < index->day_end && code == HEARTH_OK && !*known; i++)
-        code = find_in(index, &index->entries[i], &key, known, error);
-    if (code == HEARTH_OK && !*known && index->suspects > 0)
-        code = find_suspect(index, &key, time_ms, known, error);
-    return code;
+    for (size_t i = index->day_first; i < index->day_end && !*known; i++) {
+        enum hearth_error one = find_in(index, &index->entries[i], &key, known, error);
+        if (code == HEARTH_OK)
+            code = one;
+    }
+    if (!*known && index->suspects > 0) {
+        enum hearth_error one = find_suspect(index, &key, time_ms, known, error);
+        if (code == HEARTH_OK)
+            code = one;
+    }
+    return *known ? HEARTH_OK : code;
+}
+
+void sealed_index_hold_failures(struct sealed_index *index, bool hold)
+{
+    index->holds_failures = hold;
+    for (size_t i = 0; i < index->count; i++)
+        index->entries[i].failed = HEARTH_OK;
 }
 
 enum hearth_error sealed_index_newest(struct sealed_index *index, int64_t *newest_ms,

@@ -25,6 +25,7 @@ struct sealed_entry {
     struct sealed_grid *grid; /* its blocks; NULL = nothing was asked yet */
     bool has_span;
     int64_t first_ms, last_ms; /* of a suspect file, once it was looked at */
+    enum hearth_error failed;  /* HEARTH_OK, or why it could not be read, while that is held */
 };
 
 struct sealed_index {
@@ -42,6 +43,7 @@ struct sealed_index {
     struct sealed_block **blocks;
     size_t block_count, block_capacity, block_records;
     uint64_t uses;
+    bool holds_failures;
 };
 
 void sealed_index_init(struct sealed_index *index, struct file_operations *files,
@@ -56,7 +58,13 @@ void sealed_index_settle(struct sealed_index *index);
 bool sealed_index_has(const struct sealed_index *index, uint64_t sequence);
 /* Is that very file there, by day and sequence? */
 bool sealed_index_lists(const struct sealed_index *index, const struct sealed_file *file);
-/* Errors: CORRUPT (a file is missing or has another size), IO, NO_MEMORY. */
+/* With `hold`, a file that cannot be read is asked once: from then on its error comes at once,
+ * until this is called again. A failing disk takes seconds to say so, and there may be a hundred
+ * thousand questions. */
+void sealed_index_hold_failures(struct sealed_index *index, bool hold);
+/* A file that cannot be read does not hide what another one says: an error means that the reading
+ * may stand there, and stands in no other. Errors: CORRUPT (a file is missing or has another size),
+ * IO, NO_MEMORY. */
 HEARTH_MUST_CHECK enum hearth_error sealed_index_find(struct sealed_index *index,
                                                       const struct record *record, bool *known,
                                                       struct error_record *error);

@@ -13,6 +13,7 @@
 
 #include "handlers/sensor/disk/live_memory.h"
 
+#include "handlers/sensor/live/live_metrics.h"
 #include "handlers/sensor/live/live_sealing.h"
 #include "handlers/sensor/sealed/passed_over.h"
 #include "handlers/sensor/sealed/sealing.h"
@@ -24,7 +25,7 @@ enum { RETRY_MS = 60000, NO_YEAR = INT32_MIN, DAY_MS = 86400000 };
 
 struct sealer_metrics {
     struct metrics *metrics;
-    struct metric *files, *readings, *seconds, *summary_errors, *unreadable;
+    struct metric *files, *readings, *seconds, *summary_errors, *unreadable, *unasked;
 };
 
 struct sealer {
@@ -59,6 +60,7 @@ static void make_metrics(struct sealer_metrics *made, struct metrics *metrics)
                                       sizeof seconds / sizeof seconds[0]);
     made->summary_errors = metrics_counter(metrics, "hearth_sensor_summing_errors_total",
                                            "Years whose summaries could not be written.", "");
+    made->unasked = live_metrics_unasked(metrics);
     made->unreadable = metrics_gauge(
         metrics, "hearth_sensor_unreadable_live_files",
         "Finished live files that could not be read when they were to be sealed.", "");
@@ -190,6 +192,7 @@ static void log_sealed(struct sealer *sealer, const struct sealing *sealing,
     double seconds = (double)(clock_monotonic_ns(sealer->clock) - began_ns) / 1e9;
     metric_add(sealer->metrics.files, sealing->part_count);
     metric_add(sealer->metrics.readings, sealing->count);
+    metric_add(sealer->metrics.unasked, sealing->unasked);
     metric_observe(sealer->metrics.seconds, seconds);
     LOG_INFO("sensor_sealed", LOG_INTEGER("sequence", (int64_t)finished->name.sequence),
              LOG_INTEGER("slots", (int64_t)finished->slots),

@@ -14,6 +14,7 @@
 
 #include "handlers/sensor/record/record.h"
 #include "handlers/sensor/sealed/sealing_name.h"
+#include "hearth/telemetry.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -68,21 +69,37 @@ void sealing_clean(struct sealing *sealing)
 
 /* ---- Splitting ---- */
 
-static enum hearth_error drop_sealed(struct sealing *sealing, struct sealed_index *sealed,
-                                     struct error_record *error)
+/* Of a file that cannot be read nothing is known, and the commit has asked when it could be. A
+ * reading that was taken while such a file was missing, and is sealed before it comes back, stands
+ * in both then: readers count it once, and `hearth verify` names its day. */
+static enum hearth_error drop_known(struct sealing *sealing, struct sealed_index *sealed,
+                                    struct error_record *error)
 {
     size_t kept = 0;
     for (size_t i = 0; i < sealing->count; i++) {
+        struct error_record unreadable = {0};
         bool known;
-        enum hearth_error code = sealed_index_find(sealed, &sealing->records[i], &known, error);
-        /* In a damaged file nothing is known, and the commit has asked before it was. */
-        if (code != HEARTH_OK && code != HEARTH_CORRUPT)
-            return code;
+        enum hearth_error code =
+            sealed_index_find(sealed, &sealing->records[i], &known, &unreadable);
+        if (code == HEARTH_NO_MEMORY)
+            return error_set_internal(error, code, 0, "%s", unreadable.detail);
+        if (code != HEARTH_OK && sealing->unasked++ == 0)
+            LOG_ERROR("sensor_file_unreadable", LOG_TEXT("reason", error_name(code)),
+                      LOG_TEXT("detail", unreadable.detail));
         if (!known)
             sealing->records[kept++] = sealing->records[i];
     }
     sealing->count = kept;
     return HEARTH_OK;
+}
+
+static enum hearth_error drop_sealed(struct sealing *sealing, struct sealed_index *sealed,
+                                     struct error_record *error)
+{
+    sealed_index_hold_failures(sealed, true);
+    enum hearth_error code = drop_known(sealing, sealed, error);
+    sealed_index_hold_failures(sealed, false);
+    return code;
 }
 
 static bool is_suspect(const struct record *record)

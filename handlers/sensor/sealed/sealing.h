@@ -17,6 +17,7 @@ struct sealing {
     struct record *records; /* what is sealed, ascending; the suspects behind the others */
     size_t count, suspects;
     uint64_t bad_slots, doubled; /* what is not */
+    uint64_t unasked;            /* may stand in a sealed file that could not be read */
     struct manifest_part *parts; /* a day each, ascending; then the suspects */
     size_t part_count;
     struct sealed_index *sealed; /* once it was split */
@@ -29,7 +30,7 @@ HEARTH_MUST_CHECK enum hearth_error sealing_read(struct sealing *sealing,
                                                  const struct live_name *name, uint64_t slots,
                                                  struct error_record *error);
 /* Sorts, drops what stands twice or in sealed files already, and splits by day. `sealed` must
- * outlive it. Errors: those of sealed_index_find. */
+ * outlive it. Errors: NO_MEMORY. */
 HEARTH_MUST_CHECK enum hearth_error
 sealing_split(struct sealing *sealing, struct sealed_index *sealed, struct error_record *error);
 /* Writes the files; they are on the disk, and so are their names. Errors: CORRUPT (a name is taken
