@@ -5,6 +5,7 @@
 
 #include "app/adapter/dispatch.h"
 #include "app/cli/owner.h"
+#include "handlers/sensor/disk/store_id.h"
 #include "handlers/sensor/keeper/keeper_socket.h"
 #include "handlers/sensor/series/series_names.h"
 #include "handlers/sensor/text/time_parse.h"
@@ -69,18 +70,16 @@ int cli_store_find(const struct cli *cli, const char *directory, struct cli_stor
 
 int cli_store_must_exist(const struct cli_store *store)
 {
-    char path[LIVE_DIRECTORY_BYTES + 16];
-    struct stat status;
-    snprintf(path, sizeof path, "%s/store.id", store->options.directory);
-    if (stat(path, &status) == 0)
+    const char *directory = store->options.directory;
+    struct error_record error = {0};
+    enum hearth_error code = store_id_look(&file_system, directory, &error);
+    if (code == HEARTH_OK)
         return CLI_GO_ON;
-    if (errno == ENOENT || errno == ENOTDIR)
-        fprintf(
-            stderr,
+    if (code != HEARTH_NOT_FOUND && error.number != ENOTDIR)
+        return cli_failed(directory, code, &error);
+    fprintf(stderr,
             "hearth: there is no store of readings in %s; a pool or `hearth import` makes one\n",
-            store->options.directory);
-    else
-        fprintf(stderr, "hearth: %s: %s\n", path, strerror(errno));
+            directory);
     return CLI_FAILED;
 }
 

@@ -974,6 +974,31 @@ def lost_rows_of_the_manifest_keep_the_store_shut_and_nothing_is_sealed_over():
 
 
 @test
+def a_lost_id_is_named_and_not_made_anew():
+    place = small_store()
+    before = place.records()
+    aside = place.path("store.id")
+    os.rename(place.stored("store.id"), aside)
+    for command in (("verify",), ("stat",), ("export",), ("seal",), ("series", "list"), ("import", "-")):
+        place.bad(1, "store.id is missing", *command, input=place.line(0))
+        assert not os.path.exists(place.stored("store.id")), command
+    shutil.copy(aside, place.stored("store.id"))
+    equal(problems(place), (0, []))
+    equal(place.records(), before)
+    # Without a copy of it: the readings go out, and come in as those of a new store.
+    os.remove(place.stored("store.id"))
+    names = sealed_files(place)
+    os.makedirs(place.path("out"))
+    for directory in ("sealed", "suspect", "manifest"):
+        os.rename(place.stored(directory), place.path("out", directory))
+    place.good("import", *(place.path("out", name) for name in names))
+    place.good("seal")
+    equal(problems(place), (0, []))
+    equal(sorted(place.records()), sorted(before))
+    assert open(place.stored("store.id")).read() != open(aside).read()
+
+
+@test
 def verify_works_on_a_copy_and_changes_nothing():
     place = small_store()
     copy = place.path("copy")

@@ -89,6 +89,36 @@ static void what_is_no_id_is_not_replaced_in_silence(void **state)
     store->free(store);
 }
 
+/* The manifest's first row follows the one that is lost: another would break the chain. */
+static void a_lost_id_is_not_made_anew_under_sealed_files(void **state)
+{
+    struct live_case *test = *state;
+    char path[4096], text[64], manifest[4096], aside[4096];
+    struct error_record error = {0};
+    struct reading_store *store = live_case_open(test);
+    live_append_number(store, 1);
+    assert_int_equal(store->seal(store, INT64_MAX, NULL), HEARTH_OK);
+    store->free(store);
+    read_id(test, text);
+    id_path(test, path);
+    snprintf(manifest, sizeof manifest, "%s/manifest", test->options.directory);
+    snprintf(aside, sizeof aside, "%s/aside", test->options.directory);
+    assert_int_equal(unlink(path), 0);
+    for (int lost = 0; lost < 2; lost++) { /* the manifest, too, the second time */
+        if (lost)
+            assert_int_equal(rename(manifest, aside), 0);
+        assert_null(embedded_store_local_with(&test->options, &error));
+        assert_int_equal(error.code, HEARTH_CORRUPT);
+        assert_non_null(strstr(error.detail, "store.id is missing"));
+        assert_int_equal(access(path, F_OK), -1);
+    }
+    assert_int_equal(rename(aside, manifest), 0);
+    test_write_file(path, view_of(text));
+    store = live_case_open(test);
+    assert_int_equal(live_append_number(store, 1).duplicate, 1);
+    store->free(store);
+}
+
 /* The pool knows it: a file that was lost is written again. */
 static void in_a_running_pool_a_lost_id_comes_back(void **state)
 {
@@ -206,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         LIVE_STORY(a_store_has_an_id_of_its_own_for_ever),
         LIVE_STORY(what_is_no_id_is_not_replaced_in_silence),
+        LIVE_STORY(a_lost_id_is_not_made_anew_under_sealed_files),
         LIVE_STORY(in_a_running_pool_a_lost_id_comes_back),
         LIVE_STORY(a_reading_that_stands_twice_counts_once),
         LIVE_STORY(a_reader_counts_anew_when_more_stands_twice),

@@ -82,6 +82,59 @@ static enum hearth_error write_id(struct file_operations *files, const char *sto
     return code;
 }
 
+/* Fits file_visit_fn: something is in the directory. */
+static bool see_any(void *context, const char *name)
+{
+    (void)name;
+    *(bool *)context = true;
+    return false;
+}
+
+/* Does anything stand there that came after the id? */
+static enum hearth_error is_needed(struct file_operations *files, const char *store, bool *needed,
+                                   struct error_record *error)
+{
+    static const char *const directories[] = {"manifest", "sealed", "suspect"};
+    char path[PATH_BYTES];
+    enum hearth_error code = HEARTH_OK;
+    *needed = false;
+    for (size_t i = 0; i < sizeof directories / sizeof directories[0] && !*needed; i++) {
+        snprintf(path, sizeof path, "%.2047s/%s", store, directories[i]);
+        code = file_list(files, path, see_any, needed, error);
+        if (code != HEARTH_OK && code != HEARTH_NOT_FOUND)
+            return code;
+    }
+    return HEARTH_OK;
+}
+
+static enum hearth_error require_none_needed(struct file_operations *files, const char *store,
+                                             struct error_record *error)
+{
+    bool needed;
+    enum hearth_error code = is_needed(files, store, &needed, error);
+    if (code != HEARTH_OK || !needed)
+        return code;
+    return error_set_internal(
+        error, HEARTH_CORRUPT, 0,
+        "store.id is missing, and the manifest follows it: put it back from a "
+        "backup of this store, or move sealed/, suspect/ and manifest/ out of "
+        "the store and `hearth import` their .bin files");
+}
+
+enum hearth_error store_id_look(struct file_operations *files, const char *store,
+                                struct error_record *error)
+{
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%.2047s/store.id", store);
+    int file = file_open(files, path, O_RDONLY, 0, error);
+    enum hearth_error code = file < 0 ? error_from_errno(errno) : HEARTH_OK;
+    file_close(files, file);
+    if (code != HEARTH_NOT_FOUND)
+        return code;
+    enum hearth_error missing = require_none_needed(files, store, error);
+    return missing == HEARTH_OK ? code : missing;
+}
+
 enum hearth_error store_id_open(struct file_operations *files, const char *store,
                                 const unsigned char *known, unsigned char id[STORE_ID_BYTES],
                                 struct error_record *error)
@@ -90,6 +143,8 @@ enum hearth_error store_id_open(struct file_operations *files, const char *store
     snprintf(path, sizeof path, "%.2047s/store.id", store);
     enum hearth_error code = read_id(files, path, id, error);
     if (code != HEARTH_NOT_FOUND)
+        return code;
+    if (!known && (code = require_none_needed(files, store, error)) != HEARTH_OK)
         return code;
     if (known)
         memcpy(id, known, STORE_ID_BYTES);
