@@ -974,6 +974,34 @@ def lost_rows_of_the_manifest_keep_the_store_shut_and_nothing_is_sealed_over():
 
 
 @test
+def a_broken_manifest_says_where_and_what_to_do_and_the_store_can_be_made_anew():
+    place = small_store()
+    before = place.records()
+    [year] = os.listdir(place.stored("manifest"))
+    rows = open(place.stored("manifest", year), "rb").read().splitlines(True)
+    write(place.stored("manifest", year), b"".join([rows[0], rows[2]]))
+    with open(place.config, "a") as file:
+        file.write(f'pool: {{ listen = "unix:{place.path("socket")}"; }};\n')
+    pool = subprocess.run([os.path.join(BUILD, "hearth-fcgi"), "--config", place.config], timeout=60,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True)
+    assert pool.returncode > 0, pool.stderr
+    seal = place.bad(1, "", "seal")
+    for said in (pool.stderr, seal.stderr):
+        for words in (f"manifest/{year} line 2", "WHEN VERIFY COMPLAINS", place.store):
+            assert words in said, (words, said)
+    os.makedirs(place.path("old"))
+    for name in ("sealed", "suspect", "manifest", "store.id"):
+        os.rename(place.stored(name), place.path("old", name))
+    found = [os.path.join(base, name) for base, _, names in os.walk(place.path("old"))
+             for name in names if name.endswith(".bin")]
+    place.good("import", *found)
+    place.good("seal")
+    equal(problems(place), (0, []))
+    equal(sorted(place.records()), sorted(before))
+
+
+@test
 def a_lost_id_is_named_and_not_made_anew():
     place = small_store()
     before = place.records()

@@ -93,6 +93,16 @@ static void note_newest_sealed(struct live_store *store)
         store->state.newest_ms = newest_ms;
 }
 
+/* Who reads this wants to know what to do, and has no pool to ask. */
+static enum hearth_error say_what_to_do(struct opening *opening)
+{
+    const struct error_record found = *opening->error;
+    return error_set_internal(opening->error, HEARTH_CORRUPT, found.number,
+                              "%s; hearth(1), WHEN VERIFY COMPLAINS, says what to do; the store is "
+                              "%s",
+                              found.detail, opening->store->options.directory);
+}
+
 static enum hearth_error read_manifest(struct opening *opening)
 {
     struct live_store *store = opening->store;
@@ -101,7 +111,7 @@ static enum hearth_error read_manifest(struct opening *opening)
         manifest_writer_open(&store->manifest, store->files, store->options.directory,
                              store->state.id, live_stands, take_row, opening, opening->error);
     if (code != HEARTH_OK)
-        return code;
+        return code == HEARTH_CORRUPT ? say_what_to_do(opening) : code;
     sealed_index_settle(&store->sealed);
     store->sealed_sets = store->manifest.sets;
     store->state.manifest_year = store->manifest.position.year;
