@@ -80,7 +80,7 @@ static void add_reading(struct digest *digest, const struct point *point)
 
 /* The point and the time up to which it holds: the next of its series, or the limit. */
 static void add_point(struct bucket_track *track, const struct points *points, size_t place,
-                      int64_t limit_ms, int64_t from_ms, int64_t to_ms)
+                      int64_t limit_ms, int64_t from_ms, int64_t to_ms, int64_t known_ms)
 {
     const struct point *point = &points->items[place];
     size_t next = place + 1;
@@ -92,12 +92,13 @@ static void add_point(struct bucket_track *track, const struct points *points, s
     if (point->time_ms >= from_ms && point->time_ms < to_ms)
         add_reading(&track->digest, point);
     if (point->time_ms < from_ms) {
-        track->held = point->time_ms + limit_ms > from_ms;
+        track->held = point->time_ms + limit_ms > from_ms && from_ms < known_ms;
         track->held_value = point->value;
         track->held_since_ms = point->time_ms;
         begin_ms = from_ms;
     }
     end_ms = end_ms < to_ms ? end_ms : to_ms;
+    end_ms = end_ms < known_ms ? end_ms : known_ms;
     if (end_ms > begin_ms) {
         track->covered_ms += end_ms - begin_ms;
         track->integral += (end_ms - begin_ms) * point->value;
@@ -112,7 +113,8 @@ static struct bucket_track track_of(const struct bucket_query *query, const stru
     for (size_t i = 0; i < points->count; i++)
         if (points->items[i].series == series)
             add_point(&track, points, i, limit_ms, query->edges_ms[bucket],
-                      query->edges_ms[bucket + 1]);
+                      query->edges_ms[bucket + 1],
+                      query->known_until_ms > 0 ? query->known_until_ms : INT64_MAX);
     return track;
 }
 

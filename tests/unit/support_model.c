@@ -103,36 +103,45 @@ static void add_point(struct digest *digest, const struct model_point *point,
     digest->count++;
 }
 
+/* What the points say about the bucket's time: each holds up to the next, its limit, the bucket's
+ * end, or the end of what is known. */
+static void add_holds(const struct bucket_query *query, const struct model_point *points,
+                      size_t count, int64_t limit_ms, int64_t from_ms, int64_t to_ms,
+                      struct bucket_track *track)
+{
+    if (query->known_until_ms > 0)
+        to_ms = lesser(to_ms, query->known_until_ms);
+    for (size_t i = 0; i < count; i++) {
+        int64_t begin_ms = points[i].time_ms > from_ms ? points[i].time_ms : from_ms;
+        int64_t end_ms = lesser(points[i].time_ms + limit_ms, to_ms);
+        if (i + 1 < count)
+            end_ms = lesser(end_ms, points[i + 1].time_ms);
+        if (end_ms <= begin_ms)
+            continue;
+        track->covered_ms += end_ms - begin_ms;
+        track->integral += points[i].value * (end_ms - begin_ms);
+    }
+}
+
 /* The points are of one series and quantity. */
 static bool track_of(const struct bucket_query *query, size_t bucket,
                      const struct model_point *points, size_t count, struct bucket_track *track)
 {
     int64_t from_ms = query->edges_ms[bucket], to_ms = query->edges_ms[bucket + 1];
     int64_t limit_ms = series_names_limit_ms(query->names, points->series);
+    bool is_known = query->known_until_ms == 0 || from_ms < query->known_until_ms;
     struct digest *digest = &track->digest;
     *track = (struct bucket_track){.series = points->series, .quantity = points->quantity};
     for (size_t i = 0; i < count; i++) {
         if (points[i].time_ms < from_ms) {
-            track->held = points[i].time_ms + limit_ms > from_ms;
+            track->held = points[i].time_ms + limit_ms > from_ms && is_known;
             track->held_since_ms = track->held ? points[i].time_ms : 0;
             track->held_value = track->held ? points[i].value : 0;
         } else if (points[i].time_ms < to_ms) {
             add_point(digest, &points[i], i > 0 ? &points[i - 1] : NULL, limit_ms);
         }
     }
-    track->integral = digest->integral;
-    track->covered_ms = digest->covered_ms;
-    if (track->held) {
-        int64_t until_ms =
-            lesser(digest->count > 0 ? digest->first_ms : to_ms, track->held_since_ms + limit_ms);
-        track->covered_ms += until_ms - from_ms;
-        track->integral += track->held_value * (until_ms - from_ms);
-    }
-    if (digest->count > 0) {
-        int64_t held_ms = lesser(to_ms - digest->last_ms, limit_ms);
-        track->covered_ms += held_ms;
-        track->integral += digest->last * held_ms;
-    }
+    add_holds(query, points, count, limit_ms, from_ms, to_ms, track);
     return digest->count > 0 || track->held;
 }
 

@@ -297,6 +297,7 @@ static void random_query(struct aggregate_case *test)
         .names = test->names,
         .wanted = wanted,
         .with_suspect = chance(4) == 0,
+        .known_until_ms = chance(2) ? random_edge(test) : 0,
     };
     expect_model(test, &query);
     free(wanted);

@@ -96,6 +96,34 @@ static void a_mean_is_weighted_by_time(void **state)
     json_object_put(answer);
 }
 
+static void nothing_is_held_beyond_now(void **state)
+{
+    (void)state;
+    add(SENSOR_TEST_NOW - 30 * MINUTE, 1, 1, 700, 40);
+    add(SENSOR_TEST_NOW - 15 * MINUTE, 1, 1, 720, 40);
+    /* Half an hour of two is over: a quarter at 70, a quarter at 72. */
+    assert_int_equal(
+        sensor_app_get(&test, "/api/v1/range?from=now-30m&to=now%2B90m&points=1&fn=mean"), 200);
+    assert_non_null(strstr(test_sink_body(&test.sink), "\"mean\":[71],\"coverage\":[0.25]"));
+    assert_int_equal(sensor_app_get(&test, "/api/v1/range?from=now&to=now%2B1h&fn=mean&points=1"),
+                     200);
+    assert_non_null(strstr(test_sink_body(&test.sink), "\"series\":[]"));
+    struct json_object *answer = ask(SENSOR_TEST_NOW + HOUR, "&points=1&fn=m4");
+    query_expect(answer, "series.0.temperature.last", "[72]");
+    json_object_put(answer);
+}
+
+/* A clock that goes before ours by a little does not make its reading invisible. */
+static void a_reading_ahead_of_now_is_shown_without_time(void **state)
+{
+    (void)state;
+    add(SENSOR_TEST_NOW - 15 * MINUTE, 1, 1, 700, 40);
+    add(SENSOR_TEST_NOW + 2000, 1, 1, 720, 40);
+    assert_int_equal(
+        sensor_app_get(&test, "/api/v1/range?from=now-15m&to=now%2B15m&fn=mean&points=2"), 200);
+    assert_non_null(strstr(test_sink_body(&test.sink), "\"mean\":[70,72],\"coverage\":[1,0]"));
+}
+
 static void min_and_max_come_alone(void **state)
 {
     (void)state;
@@ -416,6 +444,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORY(m4_has_four_values_and_their_times),
         STORY(a_mean_is_weighted_by_time),
+        STORY(nothing_is_held_beyond_now),
+        STORY(a_reading_ahead_of_now_is_shown_without_time),
         STORY(min_and_max_come_alone),
         STORY(raw_readings_come_as_they_are),
         STORY(a_reading_at_the_very_end_is_its_own_mean),

@@ -1,11 +1,11 @@
 /*
  * aggregate.c - buckets, one after the other, in one pass through the days.
  *
- * Time is divided by cuts: the edges of the buckets, and wherever a transmitter becomes another
- * series or ceases to be one (series_names.h). Between two cuts every reading belongs to one bucket
- * and every transmitter to one series; aggregate_day.h sums what lies between them. What is held
- * into the first bucket comes from a span before it that is as long as the longest limit, summed in
- * the same way and shown to nobody.
+ * Time is divided by cuts: the edges of the buckets, the end of what is known, and wherever a
+ * transmitter becomes another series or ceases to be one (series_names.h). Between two cuts every
+ * reading belongs to one bucket and every transmitter to one series; aggregate_day.h sums what lies
+ * between them. What is held into the first bucket comes from a span before it that is as long as
+ * the longest limit, summed in the same way and shown to nobody.
  */
 #include "handlers/sensor/aggregate/aggregate_day.h"
 #include "handlers/sensor/disk/live_memory.h"
@@ -24,6 +24,7 @@ struct aggregation {
     size_t edge;         /* the next one */
     int64_t *renames_ms; /* where transmitters change hands, ascending */
     size_t rename, rename_count;
+    int64_t known_ms; /* query->known_until_ms while it is a cut to come, else INT64_MAX */
     bool finished;
     struct aggregate_statistics statistics;
 };
@@ -66,11 +67,13 @@ static enum hearth_error list_renames(struct aggregation *aggregation)
 
 static int64_t next_cut_ms(const struct aggregation *aggregation)
 {
-    int64_t edge_ms = aggregation->query->edges_ms[aggregation->edge];
+    int64_t cut_ms = aggregation->query->edges_ms[aggregation->edge];
+    if (aggregation->known_ms < cut_ms)
+        cut_ms = aggregation->known_ms;
     if (aggregation->rename < aggregation->rename_count &&
-        aggregation->renames_ms[aggregation->rename] < edge_ms)
-        return aggregation->renames_ms[aggregation->rename];
-    return edge_ms;
+        aggregation->renames_ms[aggregation->rename] < cut_ms)
+        cut_ms = aggregation->renames_ms[aggregation->rename];
+    return cut_ms;
 }
 
 /* The bucket that ends at the next edge is whole; the one before the first is nobody's. */
@@ -91,6 +94,10 @@ static enum hearth_error finish_bucket(struct aggregation *aggregation)
 static enum hearth_error cross_cut(struct aggregation *aggregation)
 {
     int64_t cut_ms = next_cut_ms(aggregation);
+    if (cut_ms == aggregation->known_ms) {
+        sums_known(aggregation->sums, aggregation->query->edges_ms[aggregation->edge - 1]);
+        aggregation->known_ms = INT64_MAX;
+    }
     if (aggregation->query->edges_ms[aggregation->edge] == cut_ms) {
         enum hearth_error code = finish_bucket(aggregation);
         if (code != HEARTH_OK || aggregation->finished)
@@ -159,6 +166,14 @@ static enum hearth_error walk_days(struct aggregation *aggregation, struct day_s
 
 /* ---- The query ---- */
 
+/* Outside of the buckets the end of what is known divides nothing. */
+static int64_t known_cut_ms(const struct bucket_query *query)
+{
+    int64_t known_ms = query->known_until_ms;
+    bool inside = query->edges_ms[0] < known_ms && known_ms < query->edges_ms[query->bucket_count];
+    return inside ? known_ms : INT64_MAX;
+}
+
 /* As far before the first bucket as any value may be held from. */
 static int64_t reading_from_ms(const struct bucket_query *query)
 {
@@ -186,6 +201,7 @@ enum hearth_error aggregate_run_over(struct day_source *source, const struct buc
         .visit = visit,
         .context = context,
         .from_ms = reading_from_ms(query),
+        .known_ms = known_cut_ms(query),
     };
     aggregation.sums = memory_new(sizeof *aggregation.sums);
     if (!aggregation.sums)

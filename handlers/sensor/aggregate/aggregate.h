@@ -24,6 +24,7 @@ struct bucket_query {
     const struct series_names *names; /* Required. */
     const bool *wanted;               /* by series index (series_names.h); NULL = all */
     bool with_suspect;                /* time quality 2 as well */
+    int64_t known_until_ms;           /* no value is held beyond it; 0 = without such an end */
     bool scan;                        /* look at every record: for tests and benchmarks */
 };
 
@@ -33,11 +34,12 @@ struct bucket_track {
     uint32_t series; /* index */
     enum quantity quantity;
     struct digest digest; /* of the readings in the bucket; count may be 0 */
-    bool held;            /* a reading before the bucket holds into it */
+    bool held;            /* a reading before the bucket holds into it, which begins before
+                             known_until_ms */
     int32_t held_value;
-    int64_t held_since_ms; /* time of that reading */
-    int64_t integral,
-        covered_ms; /* of the whole bucket: held in, between readings, up to the edge */
+    int64_t held_since_ms;        /* time of that reading */
+    int64_t integral, covered_ms; /* of the whole bucket: held in, between readings, up to the edge;
+                                     of the part before known_until_ms */
 };
 
 /* bucket_visit_fn (hearth/reading_store.h) sees each bucket once, in order, also when it is empty.

@@ -316,11 +316,47 @@ static inline bool fill_track(struct bucket_track *track, const struct series_su
     return true;
 }
 
+void sums_known(struct sums *sums, int64_t from_ms)
+{
+    int64_t until_ms = sums->query->known_until_ms;
+    for (size_t i = 0; i < sums->count; i++) {
+        struct series_sum *sum = sums->ordered[i];
+        for (int quantity = 0; quantity < QUANTITY_COUNT; quantity++) {
+            struct bucket_track track;
+            bool any = fill_track(&track, sum, quantity, from_ms, until_ms);
+            sum->known_integral[quantity] = any ? track.integral : 0;
+            sum->known_ms[quantity] = any ? track.covered_ms : 0;
+        }
+    }
+}
+
+/* A bucket that goes on behind what is known, or is all behind it, has its readings, but no more
+ * time than that. False when there is nothing to say. */
+static bool fill_unknown(struct bucket_track *track, const struct series_sum *sum, int quantity,
+                         bool begins_known)
+{
+    track->integral = begins_known ? sum->known_integral[quantity] : 0;
+    track->covered_ms = begins_known ? sum->known_ms[quantity] : 0;
+    if (!begins_known) {
+        track->held = false;
+        track->held_value = 0;
+        track->held_since_ms = 0;
+    }
+    return track->held || track->digest.count > 0;
+}
+
 size_t sums_tracks(struct sums *sums, int64_t from_ms, int64_t to_ms)
 {
     size_t count = 0;
-    for (size_t i = 0; i < sums->count; i++)
-        for (int quantity = 0; quantity < QUANTITY_COUNT; quantity++)
-            count += fill_track(&sums->tracks[count], sums->ordered[i], quantity, from_ms, to_ms);
+    int64_t known_ms = sums->query->known_until_ms;
+    bool whole = known_ms == 0 || to_ms <= known_ms;
+    for (size_t i = 0; i < sums->count; i++) {
+        const struct series_sum *sum = sums->ordered[i];
+        for (int quantity = 0; quantity < QUANTITY_COUNT; quantity++) {
+            struct bucket_track *track = &sums->tracks[count];
+            bool any = fill_track(track, sum, quantity, from_ms, to_ms);
+            count += any && (whole || fill_unknown(track, sum, quantity, from_ms < known_ms));
+        }
+    }
     return count;
 }

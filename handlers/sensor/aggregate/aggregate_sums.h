@@ -43,6 +43,7 @@ struct series_sum {
     uint64_t limit_ms;
     uint32_t series; /* index */
     bool shared;
+    int64_t known_integral[QUANTITY_COUNT], known_ms[QUANTITY_COUNT]; /* see sums_known */
 };
 
 struct sums {
@@ -71,6 +72,9 @@ size_t sums_scan(struct sums *sums, const struct record *records, size_t count, 
 
 /* The readings up to here are those before the bucket that begins now. */
 void sums_begin_bucket(struct sums *sums);
+/* The readings up to here are those of the bucket that began at `from_ms` and before
+ * known_until_ms, which is inside of it: nothing after that is covered. */
+void sums_known(struct sums *sums, int64_t from_ms);
 /* Fills sums->tracks for [from, to); how many. */
 size_t sums_tracks(struct sums *sums, int64_t from_ms, int64_t to_ms);
 

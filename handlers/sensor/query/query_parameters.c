@@ -223,6 +223,14 @@ enum value_unit query_unit(const struct query_series *series, uint32_t index,
 
 /* ---- All of it ---- */
 
+/* Readings themselves do not depend on it. */
+static int64_t known_until_ms(const struct sensor *sensor,
+                              const struct query_parameters *parameters)
+{
+    int64_t now_ms = clock_wall_ms(sensor->clock), to_ms = parameters->span.to_ms;
+    return parameters->function == QUERY_RAW || to_ms < now_ms ? to_ms : now_ms;
+}
+
 enum hearth_error query_parameters_take(const struct sensor *sensor, const struct request *request,
                                         const struct store_state *state,
                                         struct query_parameters *parameters)
@@ -245,6 +253,7 @@ enum hearth_error query_parameters_take(const struct sensor *sensor, const struc
         error = take_rows(request, &parameters->rows);
     if (!error)
         error = query_take_series(sensor, request, &parameters->series);
+    parameters->known_until_ms = known_until_ms(sensor, parameters);
     return error;
 }
 
@@ -265,10 +274,11 @@ void query_series_normalise(const struct query_series *series, struct buffer *ou
 void query_parameters_normalise(const struct query_parameters *parameters, struct buffer *out)
 {
     size_t points = parameters->bucket == BUCKET_POINTS ? parameters->points : 0;
-    buffer_append_format(out, "range %lld %lld %d %d %zu %d %d%d %d%d %.*s",
+    buffer_append_format(out, "range %lld %lld %lld %d %d %zu %d %d%d %d%d %.*s",
                          (long long)parameters->span.from_ms, (long long)parameters->span.to_ms,
-                         (int)parameters->function, (int)parameters->bucket, points,
-                         (int)parameters->unit, parameters->quantities[QUANTITY_TEMPERATURE],
+                         (long long)parameters->known_until_ms, (int)parameters->function,
+                         (int)parameters->bucket, points, (int)parameters->unit,
+                         parameters->quantities[QUANTITY_TEMPERATURE],
                          parameters->quantities[QUANTITY_HUMIDITY], parameters->with_suspect,
                          parameters->rows, VIEW_ARGUMENTS(parameters->zone_name));
     query_series_normalise(&parameters->series, out);

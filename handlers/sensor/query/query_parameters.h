@@ -36,6 +36,7 @@ struct query_parameters {
     const struct time_zone *zone;
     bool with_suspect;
     bool rows;
+    int64_t known_until_ms; /* now, or the end of the span when that comes first */
 };
 
 /* Everything that GET /api/v1/range takes. Errors: BAD_QUERY, NO_MEMORY. */

@@ -62,6 +62,7 @@ static enum hearth_error gather_buckets(struct range_query *query)
         .names = query->parameters.series.names,
         .wanted = query->parameters.series.wanted,
         .with_suspect = query->parameters.with_suspect,
+        .known_until_ms = query->parameters.known_until_ms,
     };
     if (query->bucket_count == 0)
         return HEARTH_OK;
