@@ -149,6 +149,18 @@ def a_sealed_file_that_cannot_be_read_costs_its_questions_and_no_worker():
         file.write(whole)
     equal(len(station.export()), len(records) + 1, "when it is whole again")
 
+    with open(path, "r+b") as file:
+        file.seek(300 * 12 + 8)
+        file.write(bytes([whole[300 * 12 + 8] ^ 1]))
+    station.restart()
+    for target in ("/api/v1/export.bin", "/api/v1/export.csv" + day, "/data" + day,
+                   "/api/v1/range" + day, "/api/v1/range" + day + "&fn=raw", "/api/v1/series"):
+        equal(station.request("GET", target).status, 500, target)
+    assert name in station.pool.log_lines("sensor_damaged")[-1]["detail"]
+    done = subprocess.run([os.path.join(tap.BUILD, "hearth"), "--config", station.pool.config_file,
+                           "export", "--format", "csv"], capture_output=True, text=True)
+    assert done.returncode != 0 and name in done.stderr, done
+
 
 @test
 def a_reload_under_load_fails_no_reading():

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "handlers/sensor/record/record.h"
+
 static struct memory_readings *memory_of(struct reading_store *store)
 {
     return (struct memory_readings *)store;
@@ -147,12 +149,11 @@ void memory_readings_add(struct memory_readings *memory, const struct reading *r
 
 static bool within(const struct record *record, const struct reading_range *range)
 {
-    struct reading reading;
-    assert_int_equal(record_decode(record, &reading), REJECT_NONE);
-    return reading.time_ms >= range->from_ms && reading.time_ms < range->to_ms &&
-           (range->channel == 0 || range->channel == reading.channel) &&
-           (range->rolling_code < 0 || range->rolling_code == reading.rolling_code) &&
-           (range->with_suspect || reading.time_quality != TIME_SUSPECT);
+    int64_t time_ms = record_time_ms(record);
+    return time_ms >= range->from_ms && time_ms < range->to_ms &&
+           (range->channel == 0 || range->channel == record_channel(record)) &&
+           (range->rolling_code < 0 || range->rolling_code == record_rolling_code(record)) &&
+           (range->with_suspect || record_time_quality(record) != TIME_SUSPECT);
 }
 
 static size_t copy_range(struct memory_readings *memory, const struct reading_range *range,

@@ -107,6 +107,22 @@ static void relay_and_occupied_take_a_scope(void **state)
     assert_memory_equal(test.sink.body.data, &first, RECORD_BYTES);
 }
 
+static void a_damaged_record_gets_no_checksum_that_is_right(void **state)
+{
+    struct reading reading;
+    struct record shown;
+    (void)state;
+    fill(3);
+    assert_int_equal(record_decode(&test.memory.records[0], &reading), REJECT_NONE);
+    reading.relay = true;
+    assert_int_equal(record_encode(&reading, &test.memory.records[0]), REJECT_NONE);
+    test.memory.records[0].bytes[7] ^= 1;
+    assert_int_equal(export_with(target, NULL, NULL), 200);
+    memcpy(&shown, test.sink.body.data, sizeof shown);
+    assert_int_equal(record_decode(&shown, &reading), REJECT_CHECKSUM);
+    assert_int_equal(shown.bytes[10] & 0x0c, 0);
+}
+
 static void a_span_is_half_open(void **state)
 {
     char where[200];
@@ -285,6 +301,7 @@ int main(void)
         STORY(everything_comes_in_order_suspects_too),
         STORY(what_goes_out_can_come_in),
         STORY(relay_and_occupied_take_a_scope),
+        STORY(a_damaged_record_gets_no_checksum_that_is_right),
         STORY(a_span_is_half_open),
         STORY(an_empty_store_is_an_empty_file),
         STORY(parts_are_cut_to_the_byte),

@@ -12,7 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "handlers/sensor/aggregate/aggregate.h"
 #include "handlers/sensor/disk/mapped_ranges.h"
+#include "handlers/sensor/series/series_names.h"
 #include "handlers/sensor/summary/summary.h"
 
 enum { READINGS = 5000, PAGE = 4096 };
@@ -158,6 +160,96 @@ static void a_summary_that_cannot_be_read_is_passed_over_from_then_on(void **sta
     snapshot_close(snapshot);
 }
 
+/* ---- Records that are not what was sealed ---- */
+
+static void flip(const struct snapshot_story *story, size_t record, size_t byte)
+{
+    size_t size;
+    char *bytes = made_store_read(&story->store, SEALED, &size);
+    bytes[record * RECORD_BYTES + byte] ^= 1;
+    made_store_write(&story->store, SEALED, bytes, size);
+    free(bytes);
+}
+
+static enum hearth_error take_nothing(void *context, size_t bucket,
+                                      const struct bucket_track *tracks, size_t count)
+{
+    (void)context;
+    (void)bucket;
+    (void)tracks;
+    (void)count;
+    return HEARTH_OK;
+}
+
+/* One bucket between two times of noon and so many seconds. */
+static enum hearth_error aggregate(struct snapshot_story *story, int from_s, int to_s,
+                                   struct error_record *error)
+{
+    const int64_t noon_ms = DAY * DAY_MS + DAY_MS / 2;
+    const int64_t edges_ms[] = {noon_ms + from_s * INT64_C(1000), noon_ms + to_s * INT64_C(1000)};
+    struct series_names *names = series_names_load(story->store.store, 3600000, NULL);
+    const struct bucket_query query = {.edges_ms = edges_ms, .bucket_count = 1, .names = names};
+    struct snapshot *snapshot = story_snapshot(story);
+    *error = (struct error_record){0};
+    enum hearth_error code = aggregate_run(snapshot, &query, take_nothing, NULL, NULL, error);
+    snapshot_close(snapshot);
+    series_names_free(names);
+    return code;
+}
+
+static void a_record_with_a_flipped_bit_is_never_shown(void **state)
+{
+    struct snapshot_story *story = *state;
+    struct error_record error;
+    struct story_list list;
+    const struct record other_day = story_reading(1, 1);
+    make_day(story);
+    made_store_append(&story->store, &other_day, 1);
+    flip(story, 3000, 8);
+    assert_int_equal(read_range(story, &list, &error), HEARTH_CORRUPT);
+    assert_non_null(strstr(error.detail, SEALED));
+    assert_int_equal(list.count, 0);
+
+    const struct reading_range next_day = {
+        .from_ms = (DAY + 1) * DAY_MS, .to_ms = INT64_MAX, .rolling_code = -1};
+    struct snapshot *snapshot = story_snapshot(story);
+    story_range(snapshot, &next_day, &list);
+    assert_int_equal(list.count, 1);
+    free(list.records);
+    snapshot_close(snapshot);
+
+    flip(story, 3000, 8); /* mended */
+    assert_int_equal(read_range(story, &list, &error), HEARTH_OK);
+    assert_int_equal(list.count, READINGS + 1);
+}
+
+static void nothing_is_summed_from_a_record_with_a_flipped_bit(void **state)
+{
+    struct snapshot_story *story = *state;
+    struct error_record error;
+    struct reading_series series[32];
+    size_t count;
+    make_day(story);
+    flip(story, 3000, 8);
+    struct snapshot *snapshot = story_snapshot(story);
+    assert_int_equal(snapshot_series(snapshot, series, 32, &count, NULL), HEARTH_CORRUPT);
+    snapshot_close(snapshot);
+    assert_int_equal(aggregate(story, 2990, 3010, &error), HEARTH_CORRUPT);
+    assert_non_null(strstr(error.detail, SEALED));
+}
+
+static void a_summary_that_was_made_before_still_answers(void **state)
+{
+    struct snapshot_story *story = *state;
+    struct error_record error;
+    make_day(story);
+    make_summary(story);
+    flip(story, 3000, 8);
+    assert_int_equal(aggregate(story, -10, READINGS + 10, &error), HEARTH_OK);
+    assert_int_equal(aggregate(story, 3000, 3010, &error), HEARTH_CORRUPT);
+    assert_int_equal(aggregate(story, 10, 20, &error), HEARTH_OK);
+}
+
 /* ---- Threads ---- */
 
 static void *read_often(void *context)
@@ -283,6 +375,9 @@ int main(void)
         STORY(totals_and_suspects_are_not_made_of_zeros),
         STORY(no_summary_is_made_of_zeros),
         STORY(a_summary_that_cannot_be_read_is_passed_over_from_then_on),
+        STORY(a_record_with_a_flipped_bit_is_never_shown),
+        STORY(nothing_is_summed_from_a_record_with_a_flipped_bit),
+        STORY(a_summary_that_was_made_before_still_answers),
         STORY(readers_and_a_failing_disk_at_once),
     };
     return cmocka_run_group_tests_name("damage under a map", tests, NULL, NULL);

@@ -323,6 +323,10 @@ static enum hearth_error enter(struct day_walk *walk, size_t block, int64_t from
         struct day_run *slice = &walk->slices[i];
         slice->records = walk->runs.runs[i].records + begins[i];
         slice->count = begins[i] < ends[i] ? ends[i] - begins[i] : 0;
+        if (walk->source->verify)
+            code = walk->source->verify(&walk->runs, i, slice->records, slice->count, error);
+        if (code != HEARTH_OK)
+            return code;
         if (from_ms > (int64_t)walk->start_ms) {
             size_t before = record_lower_bound(slice->records, slice->count, from_ms);
             slice->records += before;

@@ -6,6 +6,7 @@
 #include "handlers/sensor/sealed/sealed_maps.h"
 
 #include "handlers/sensor/disk/live_memory.h"
+#include "handlers/sensor/record/record.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <sys/mman.h>
 
 enum { HASH_BITS = 13, HASH_PLACES = 1 << HASH_BITS, PATH_BYTES = 2048 + SEALED_NAME_BYTES };
+enum { CHUNK_RECORDS = 512, WORD_RECORDS = 64 * CHUNK_RECORDS };
 
 struct sealed_maps {
     struct file_operations *files;
@@ -154,7 +156,8 @@ static enum hearth_error map_file(struct sealed_maps *maps, const struct sealed_
                                   struct sealed_map **made, struct error_record *error)
 {
     char name[SEALED_NAME_BYTES], path[PATH_BYTES];
-    struct sealed_map *map = memory_new_zero(1, sizeof *map);
+    size_t words = file->records / WORD_RECORDS + 1;
+    struct sealed_map *map = memory_new_zero(1, sizeof *map + words * sizeof map->verified[0]);
     if (!map)
         return error_set_internal(error, HEARTH_NO_MEMORY, 0, "no memory to map sealed files");
     map->file = *file;
@@ -223,13 +226,50 @@ enum hearth_error sealed_map_check(const struct sealed_map *map, struct error_re
     return error_set_internal(error, HEARTH_CORRUPT, 0, "%s cannot be read", name);
 }
 
+static enum hearth_error verify_chunk(struct sealed_map *map, size_t chunk,
+                                      struct error_record *error)
+{
+    char name[SEALED_NAME_BYTES];
+    size_t first = chunk * CHUNK_RECORDS, end = first + CHUNK_RECORDS;
+    if (end > map->file.records)
+        end = map->file.records;
+    for (size_t i = first; i < end; i++) {
+        if (record_check(&map->records[i]) == REJECT_NONE)
+            continue;
+        atomic_store(&map->wrong, true);
+        if (mapped_range_damaged(map->range))
+            return sealed_map_check(map, error);
+        sealed_name_format(&map->file, name);
+        return error_set_internal(error, HEARTH_CORRUPT, 0, "%s: record %zu is not what was sealed",
+                                  name, i);
+    }
+    return HEARTH_OK;
+}
+
+enum hearth_error sealed_map_verify(struct sealed_map *map, size_t first, size_t count,
+                                    struct error_record *error)
+{
+    enum hearth_error code = HEARTH_OK;
+    for (size_t chunk = first / CHUNK_RECORDS;
+         code == HEARTH_OK && chunk * CHUNK_RECORDS < first + count; chunk++) {
+        _Atomic uint64_t *word = &map->verified[chunk / 64];
+        uint64_t bit = UINT64_C(1) << chunk % 64;
+        if ((atomic_load_explicit(word, memory_order_relaxed) & bit) != 0)
+            continue;
+        code = verify_chunk(map, chunk, error);
+        if (code == HEARTH_OK)
+            atomic_fetch_or_explicit(word, bit, memory_order_relaxed);
+    }
+    return code;
+}
+
 void sealed_maps_unpin(struct sealed_maps *maps, struct sealed_map *const *pinned, size_t count)
 {
     struct sealed_map *taken = NULL;
     pthread_mutex_lock(&maps->lock);
     for (size_t i = 0; i < count; i++) {
         struct sealed_map *map = pinned[i];
-        if (!map->forgotten && mapped_range_damaged(map->range)) {
+        if (!map->forgotten && (mapped_range_damaged(map->range) || atomic_load(&map->wrong))) {
             leave_table(maps, map);
             map->forgotten = true;
         }

@@ -9,6 +9,9 @@
  *
  * Where a mapped file cannot be read its readers see zeros (mapped_ranges.h). Who pinned it asks
  * sealed_map_check when done with reading; who pins it next has it mapped anew.
+ *
+ * Records are shown and summed after sealed_map_verify alone. It looks at the checksum of each once
+ * in the life of a map, so many at a time, so that who reads little has little looked at.
  */
 #ifndef HEARTH_SENSOR_SEALED_MAPS_H
 #define HEARTH_SENSOR_SEALED_MAPS_H
@@ -31,6 +34,8 @@ struct sealed_map {
     bool forgotten;
     struct sealed_map *chain;         /* of its hash */
     struct sealed_map *newer, *older; /* among those without a pin */
+    _Atomic bool wrong;               /* a record's checksum is */
+    _Atomic uint64_t verified[];      /* a bit for each chunk of records that are right */
 };
 
 /* `files` must outlive it, `store` as well. NULL when memory ran out. */
@@ -45,6 +50,10 @@ HEARTH_MUST_CHECK enum hearth_error sealed_maps_pin(struct sealed_maps *maps,
 /* After reading: CORRUPT when a part of it could not be read (the detail names the file). */
 HEARTH_MUST_CHECK enum hearth_error sealed_map_check(const struct sealed_map *map,
                                                      struct error_record *error);
+/* Of records [first, first + count): CORRUPT when one of them, or of their neighbours, is not what
+ * it was (the detail names file and record). */
+HEARTH_MUST_CHECK enum hearth_error sealed_map_verify(struct sealed_map *map, size_t first,
+                                                      size_t count, struct error_record *error);
 void sealed_maps_unpin(struct sealed_maps *maps, struct sealed_map *const *pinned, size_t count);
 /* The store is another one now: what is mapped is not asked for any more. */
 void sealed_maps_forget(struct sealed_maps *maps);

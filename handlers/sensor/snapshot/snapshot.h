@@ -91,6 +91,11 @@ HEARTH_MUST_CHECK enum hearth_error snapshot_day_look(struct snapshot *snapshot,
                                                       struct error_record *error);
 HEARTH_MUST_CHECK enum hearth_error
 snapshot_day_map(struct snapshot *snapshot, struct day_runs *runs, struct error_record *error);
+/* Before `count` records from `records` on, which stand in run `run` of a day that is mapped, are
+ * shown or summed: CORRUPT when one is not what was sealed (the detail names the file). */
+HEARTH_MUST_CHECK enum hearth_error snapshot_verify(const struct day_runs *runs, size_t run,
+                                                    const struct record *records, size_t count,
+                                                    struct error_record *error);
 void snapshot_release(struct snapshot *snapshot, struct day_runs *runs);
 /* The sealed files of a day, ascending by sequence, none of them of suspects: what a summary of it
  * must cover, and the first of its runs. Valid as long as the snapshot. */

@@ -1,5 +1,5 @@
 /*
- * snapshot_damage.c - could all be read that a snapshot had mapped?
+ * snapshot_damage.c - could all be read that a snapshot had mapped, and is it what was sealed?
  *
  * As long as no page of the process was bad since the snapshot was opened, the answer costs a look
  * at one number. Else the files that it has mapped are asked, and those of a day that is released
@@ -37,6 +37,18 @@ static enum hearth_error check_years(const struct snapshot *snapshot, struct err
             return error_set_internal(error, HEARTH_CORRUPT, 0, "summary/%04d.sum cannot be read",
                                       (int)i + SUMMARY_YEAR_FIRST);
     return HEARTH_OK;
+}
+
+/* What is in memory was looked at on its way there. */
+enum hearth_error snapshot_verify(const struct day_runs *runs, size_t run,
+                                  const struct record *records, size_t count,
+                                  struct error_record *error)
+{
+    const struct day_pins *pins = runs->pinned;
+    if (!pins || run >= pins->mapped_count)
+        return HEARTH_OK;
+    struct sealed_map *map = pins->maps[run];
+    return sealed_map_verify(map, (size_t)(records - map->records), count, error);
 }
 
 enum hearth_error snapshot_check(const struct snapshot *snapshot, struct error_record *error)

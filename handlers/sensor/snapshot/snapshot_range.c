@@ -154,8 +154,11 @@ static enum hearth_error give_day(struct snapshot *snapshot, struct ranging *ran
         snapshot_day(snapshot, day, ranging->range->with_suspect, &runs, error);
     if (code != HEARTH_OK)
         return code;
+    for (size_t i = 0; code == HEARTH_OK && i < runs.count; i++)
+        code = snapshot_verify(&runs, i, runs.runs[i].records, runs.runs[i].count, error);
     clip(ranging->range, &runs);
-    code = give_merged(ranging, &runs, error);
+    if (code == HEARTH_OK)
+        code = give_merged(ranging, &runs, error);
     snapshot_release(snapshot, &runs);
     return code;
 }

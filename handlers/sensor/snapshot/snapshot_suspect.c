@@ -33,9 +33,11 @@ static enum hearth_error add_file(struct snapshot *snapshot, const struct sealed
     enum hearth_error code = sealed_maps_pin(snapshot->owner->maps, file, &map, error);
     if (code != HEARTH_OK)
         return code;
+    code = sealed_map_verify(map, 0, file->records, error);
     memcpy(run->records + run->count, map->records, file->records * sizeof *run->records);
     run->count += file->records;
-    code = sealed_map_check(map, error);
+    if (code == HEARTH_OK)
+        code = sealed_map_check(map, error);
     sealed_maps_unpin(snapshot->owner->maps, &map, 1);
     return code;
 }

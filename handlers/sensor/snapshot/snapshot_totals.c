@@ -27,7 +27,8 @@ static enum hearth_error add_file(struct snapshot *snapshot, struct series_total
     enum hearth_error code = sealed_maps_pin(snapshot->owner->maps, file, &map, error);
     if (code != HEARTH_OK)
         return code;
-    if (series_totals_add(totals, map->records, file->records) != HEARTH_OK)
+    code = sealed_map_verify(map, 0, file->records, error);
+    if (code == HEARTH_OK && series_totals_add(totals, map->records, file->records) != HEARTH_OK)
         code = no_memory(error);
     if (code == HEARTH_OK)
         code = sealed_map_check(map, error);

@@ -40,6 +40,7 @@ void day_source_of_snapshot(struct day_source *source, struct snapshot *snapshot
         .next_day = source_next_day,
         .look = source_look,
         .map = source_map,
+        .verify = snapshot_verify,
         .release = source_release,
         .files = source_files,
         .context = snapshot,

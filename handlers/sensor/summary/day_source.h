@@ -2,7 +2,8 @@
  * day_source.h - the readings of a store, day by day, as those see them who digest them.
  *
  * Between the store and aggregate.c and summary_write.c: over a snapshot in the store, over arrays
- * in tests and benchmarks. All members as the snapshot_* functions of the same names (snapshot.h).
+ * in tests and benchmarks. All members as the snapshot_* functions of the same names (snapshot.h);
+ * `verify` may be NULL: nothing can be wrong.
  */
 #ifndef HEARTH_SENSOR_DAY_SOURCE_H
 #define HEARTH_SENSOR_DAY_SOURCE_H
@@ -19,6 +20,9 @@ struct day_source {
                               struct day_runs *runs, struct error_record *error);
     enum hearth_error (*map)(struct day_source *source, struct day_runs *runs,
                              struct error_record *error);
+    enum hearth_error (*verify)(const struct day_runs *runs, size_t run,
+                                const struct record *records, size_t count,
+                                struct error_record *error);
     void (*release)(struct day_source *source, struct day_runs *runs);
     size_t (*files)(struct day_source *source, int32_t day, const struct sealed_file **files);
     void *context;

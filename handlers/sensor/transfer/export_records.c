@@ -2,7 +2,7 @@
  * export_records.c - export.bin: the records themselves, 12 bytes each, in ascending order.
  *
  * What comes out is what POST /data takes as application/octet-stream. Relay and occupied are shown
- * to the scope data:read alone: without it, these two bits are cleared and the checksums made anew.
+ * to the scope data:read alone: without it, these two bits are cleared and the checksums follow.
  */
 #include "handlers/sensor/transfer/export.h"
 
@@ -10,13 +10,16 @@
 
 enum { PRIVATE_BYTE = 10, PRIVATE_BITS = 0x0c };
 
-/* Bits 11 and 10 of 95..0: relay and occupied. */
+/* Bits 11 and 10 of 95..0: relay and occupied. The checksum changes by what the bits changed in it:
+ * one that was wrong stays wrong. */
 static void hide_private(struct record *record)
 {
+    unsigned char *checksum = &record->bytes[RECORD_BYTES - 1];
     if ((record->bytes[PRIVATE_BYTE] & PRIVATE_BITS) == 0)
         return;
+    *checksum ^= record_checksum(record->bytes, RECORD_BYTES - 1);
     record->bytes[PRIVATE_BYTE] &= (unsigned char)~PRIVATE_BITS;
-    record->bytes[RECORD_BYTES - 1] = record_checksum(record->bytes, RECORD_BYTES - 1);
+    *checksum ^= record_checksum(record->bytes, RECORD_BYTES - 1);
 }
 
 /* What of these bytes, which begin at `position`, lies in the part to be sent. */
