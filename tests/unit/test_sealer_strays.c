@@ -101,7 +101,7 @@ static void expect_shut(const struct live_case *test, const char *name)
         fail_msg("%s", error.detail);
 }
 
-static void expect_stored(struct reading_store *store, size_t expected)
+static void expect_stored(struct reading_store *store, int expected)
 {
     size_t count;
     struct record *all = live_everything(store, &count);

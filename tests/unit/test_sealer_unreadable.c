@@ -27,7 +27,7 @@ static void append_file(struct reading_store *store, int file)
         assert_int_equal(live_append_number(store, file * PER_FILE + i).accepted, 1);
 }
 
-static void expect_stored(struct reading_store *store, size_t expected)
+static void expect_stored(struct reading_store *store, int expected)
 {
     size_t count;
     struct record *all = live_everything(store, &count);

@@ -101,7 +101,7 @@ enum hearth_error sealing_name(struct sealing *sealing, const struct sealed_file
     if (code != HEARTH_OK || !stands)
         return code;
     code = read_standing(sealing, path, &standing, error);
-    if (code == HEARTH_OK)
+    if (code == HEARTH_OK && standing.records)
         code = settle(sealing, file, records, beside, path, &standing, error);
     memory_free(standing.records);
     return code;
