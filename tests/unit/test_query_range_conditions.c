@@ -69,6 +69,17 @@ static void wrong_parameters_say_what_is_allowed(void **state)
         {"channel=0", "from 1 to 16"},
         {"channel=17", "from 1 to 16"},
         {"from=yesterday", "milliseconds since 1970"},
+        {"from=2025-02-29", "a day like 2025-09-14"},
+        {"from=2025-02-2", "a day like 2025-09-14"},
+        {"from=2025-02-28&tz=Mars/Olympus", "America/Denver"},
+        {"to=99999999999999", "`to` must lie between 1970 and 2109"},
+        {"to=4398046511105", "`to` must lie between 1970 and 2109"},
+        {"from=-1", "`from` must lie between 1970 and 2109"},
+        {"from=1&from=2", "`from` is there 2 times"},
+        {"points=1&to=1&points=1", "`points` is there 2 times"},
+        {"series=1-1&series=1-1", "`series` is there 2 times"},
+        {"tz=UTC&tz=UTC", "`tz` is there 2 times"},
+        {"fn=min&fn=max&fn=raw", "`fn` is there 3 times"},
         {"to=2025-09-31T00:00:00Z", "milliseconds since 1970"},
         {"from=now&to=now-1h", "`from` is after `to`"},
         {"from=0&to=now&bucket=hour", "10000 buckets"},
@@ -80,6 +91,23 @@ static void wrong_parameters_say_what_is_allowed(void **state)
         snprintf(target, sizeof target, "/api/v1/range?%s", cases[i][0]);
         query_expect_refused(&test, target, cases[i][1]);
     }
+}
+
+static void a_day_is_its_midnight_in_the_zone(void **state)
+{
+    (void)state;
+    struct json_object *answer =
+        query_get(&test, "/api/v1/range?from=2024-02-29&to=2024-03-01&tz=America/Denver");
+    query_expect(answer, "from", "1709190000000");
+    query_expect(answer, "to", "1709276400000");
+    json_object_put(answer);
+    answer = query_get(&test, "/api/v1/range?from=2024-02-29&to=4398046511104&tz=UTC");
+    query_expect(answer, "from", "1709164800000");
+    query_expect(answer, "to", "4398046511104");
+    json_object_put(answer);
+    query_expect_refused(&test, "/api/v1/tail?after=&after=", "`after` is there 2 times");
+    assert_int_equal(sensor_app_get(&test, "/data?from=2024-02-29&to=2024-03-01"), 200);
+    assert_int_equal(sensor_app_get(&test, "/api/v1/export.csv?from=2024-02-29"), 200);
 }
 
 static void unknown_parameters_are_ignored(void **state)
@@ -288,6 +316,7 @@ int main(void)
 #define STORY(name) cmocka_unit_test_setup_teardown(name, start, stop)
     const struct CMUnitTest tests[] = {
         STORY(wrong_parameters_say_what_is_allowed),
+        STORY(a_day_is_its_midnight_in_the_zone),
         STORY(unknown_parameters_are_ignored),
         STORY(too_many_cells_are_refused_with_what_is_allowed),
         STORY(too_many_values_are_refused),

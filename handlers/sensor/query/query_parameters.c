@@ -9,13 +9,27 @@ enum { DAY_MS = 86400000, WINDOW_DAYS = 7, CODES = 256 };
 
 /* ---- Choices and numbers ---- */
 
+enum hearth_error query_take_value(const struct request *request, const char *name,
+                                   struct view *value)
+{
+    size_t count = 0;
+    *value = request_query(request, name);
+    for (size_t i = 0; i < request->query.count; i++)
+        count += view_equal(request->query.items[i].name, view_of(name));
+    if (count <= 1)
+        return HEARTH_OK;
+    return request_fail(request, HEARTH_BAD_QUERY, "`%s` is there %zu times; it must be there once",
+                        name, count);
+}
+
 /* The place of the parameter's value in `choices` (NULL-terminated); `*choice` is the default. */
 static enum hearth_error take_choice(const struct request *request, const char *name,
                                      const char *const *choices, const char *allowed, int *choice)
 {
-    struct view value = request_query(request, name);
-    if (!value.data)
-        return HEARTH_OK;
+    struct view value;
+    enum hearth_error error = query_take_value(request, name, &value);
+    if (error || !value.data)
+        return error;
     for (int i = 0; choices[i]; i++) {
         if (view_equal(value, view_of(choices[i]))) {
             *choice = i;
@@ -28,9 +42,10 @@ static enum hearth_error take_choice(const struct request *request, const char *
 enum hearth_error query_take_number(const struct request *request, const char *name, int64_t least,
                                     int64_t most, int64_t *number)
 {
-    struct view value = request_query(request, name);
-    if (!value.data)
-        return HEARTH_OK;
+    struct view value;
+    enum hearth_error error = query_take_value(request, name, &value);
+    if (error || !value.data)
+        return error;
     if (view_to_int64(value, number) && *number >= least && *number <= most)
         return HEARTH_OK;
     return request_fail(request, HEARTH_BAD_QUERY, "`%s` must be a whole number from %lld to %lld",
@@ -126,7 +141,9 @@ enum hearth_error query_take_zone(const struct sensor *sensor, const struct requ
                                   struct view *name, const struct time_zone **zone)
 {
     struct error_record error = {0};
-    *name = request_query(request, "tz");
+    enum hearth_error twice = query_take_value(request, "tz", name);
+    if (twice)
+        return twice;
     if (!name->data) {
         *name = view_of(sensor->station_zone_name);
         *zone = sensor->station_zone;
@@ -195,9 +212,11 @@ static bool has_channel(const struct query_series *series, uint32_t index, int c
 enum hearth_error query_take_series(const struct sensor *sensor, const struct request *request,
                                     struct query_series *series)
 {
-    struct view ids = request_query(request, "series");
+    struct view ids;
     int64_t channel = 0;
     enum hearth_error error = hold_names(sensor, request, series);
+    if (!error)
+        error = query_take_value(request, "series", &ids);
     if (!error)
         error = query_take_number(request, "channel", 1, 16, &channel);
     if (error || (!ids.data && channel == 0))

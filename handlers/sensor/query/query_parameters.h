@@ -61,7 +61,7 @@ HEARTH_MUST_CHECK enum hearth_error query_take_series(const struct sensor *senso
                                                       struct query_series *series);
 HEARTH_MUST_CHECK enum hearth_error query_take_unit(const struct request *request,
                                                     enum series_unit *unit);
-/* `tz`, or the station's. */
+/* `tz`, or the station's. Errors also: NO_MEMORY. */
 HEARTH_MUST_CHECK enum hearth_error query_take_zone(const struct sensor *sensor,
                                                     const struct request *request,
                                                     struct view *name,
@@ -70,6 +70,10 @@ HEARTH_MUST_CHECK enum hearth_error query_take_zone(const struct sensor *sensor,
  */
 HEARTH_MUST_CHECK enum hearth_error query_take_quality(const struct request *request,
                                                        bool *with_suspect);
+/* The value of a parameter; NULL data when it is not there. Given twice it is BAD_QUERY: one of the
+ * two would be passed over. */
+HEARTH_MUST_CHECK enum hearth_error query_take_value(const struct request *request,
+                                                     const char *name, struct view *value);
 /* A whole number; `*number` comes in as the default. */
 HEARTH_MUST_CHECK enum hearth_error query_take_number(const struct request *request,
                                                       const char *name, int64_t least, int64_t most,

@@ -32,7 +32,10 @@ struct tail_query {
 
 static enum hearth_error take_cursor(struct tail_query *query)
 {
-    struct view after = request_query(query->request, "after");
+    struct view after;
+    enum hearth_error error = query_take_value(query->request, "after", &after);
+    if (error)
+        return error;
     if (!after.data || tail_cursor_parse(after, &query->cursor))
         return HEARTH_OK;
     return request_fail(query->request, HEARTH_BAD_QUERY,

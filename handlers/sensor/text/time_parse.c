@@ -120,6 +120,16 @@ bool time_parse(struct view text, struct parsed_time *time)
     return true;
 }
 
+bool time_parse_day(struct view text, int64_t *local_ms)
+{
+    struct civil_time civil = {0};
+    struct cursor cursor = {text.data, text.data + text.length};
+    if (text.length != sizeof "2025-09-14" - 1 || !take_date(&cursor, &civil))
+        return false;
+    *local_ms = civil_to_ms(&civil);
+    return true;
+}
+
 /* ---- Numbers ---- */
 
 bool time_parse_epoch(struct view text, int64_t *ms)

@@ -31,6 +31,9 @@ HEARTH_MUST_CHECK bool time_parse_epoch(struct view text, int64_t *ms);
  * these. */
 HEARTH_MUST_CHECK bool time_parse_query(struct view text, int64_t now_ms, int64_t *ms);
 
+/* A day, like 2025-09-14: its midnight as if it were UTC. False when it is none. */
+HEARTH_MUST_CHECK bool time_parse_day(struct view text, int64_t *local_ms);
+
 /* What time_parse_query takes, for messages. */
 #define TIME_QUERY_FORMS                                                                           \
     "milliseconds since 1970, a time like 2025-09-14T18:04:51Z, or now-24h (units ms s m h d w y)"
