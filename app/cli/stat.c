@@ -32,6 +32,8 @@ struct statistics {
     struct progress progress;
     uint64_t records, days;
     uint64_t summary_bytes, manifest_bytes, quarantine_bytes;
+    struct sealed_file *unreadable; /* sealed files of which nothing is counted */
+    size_t unreadable_count;
     uint64_t *sum; /* the one that is being summed */
     const char *directory;
 };
@@ -79,18 +81,34 @@ static enum hearth_error add_runs(struct statistics *statistics, const struct da
     return HEARTH_OK;
 }
 
-static enum hearth_error map_file(const struct statistics *statistics,
-                                  const struct sealed_file *file, struct scan_map *map,
-                                  struct error_record *error)
+/* A file that is missing, of another size or that cannot be read is noted and counts nothing. */
+static enum hearth_error note_unreadable(struct statistics *statistics,
+                                         const struct sealed_file *file, struct error_record *error)
 {
-    char name[SEALED_NAME_BYTES];
+    size_t count = statistics->unreadable_count;
+    struct sealed_file *grown = realloc(statistics->unreadable, (count + 1) * sizeof *grown);
+    if (!grown)
+        return error_set_internal(error, HEARTH_NO_MEMORY, ENOMEM, "no memory for the files");
+    grown[count] = *file;
+    statistics->unreadable = grown;
+    statistics->unreadable_count++;
+    statistics->scan.sealed_records -= file->records;
+    statistics->scan.sealed_bytes -= (uint64_t)file->records * RECORD_BYTES;
+    return HEARTH_OK;
+}
+
+/* `map` has all records of the file, or none. */
+static enum hearth_error map_file(struct statistics *statistics, const struct sealed_file *file,
+                                  struct scan_map *map, struct error_record *error)
+{
     enum hearth_error code = scan_map_open(map, statistics->store, file, error);
-    if (code != HEARTH_OK || map->bytes == (size_t)file->records * RECORD_BYTES)
+    if (code == HEARTH_OK && map->bytes == (size_t)file->records * RECORD_BYTES &&
+        scan_map_readable(map))
+        return HEARTH_OK;
+    if (code == HEARTH_NO_MEMORY)
         return code;
-    sealed_name_format(file, name);
-    return error_set_internal(error, HEARTH_CORRUPT, 0,
-                              "%s has another size than when it was sealed; see hearth verify",
-                              name);
+    scan_map_close(map);
+    return note_unreadable(statistics, file, error);
 }
 
 static enum hearth_error add_day(struct statistics *statistics, int32_t day,
@@ -105,7 +123,7 @@ static enum hearth_error add_day(struct statistics *statistics, int32_t day,
     enum hearth_error code = maps && day_runs ? HEARTH_OK : HEARTH_NO_MEMORY;
     for (size_t i = 0; code == HEARTH_OK && i < files; i++) {
         code = map_file(statistics, &scan->rows[first + i].file, &maps[i], error);
-        day_runs[runs++] = (struct day_run){maps[i].records, scan->rows[first + i].file.records};
+        day_runs[runs++] = (struct day_run){maps[i].records, maps[i].bytes / RECORD_BYTES};
     }
     if (code == HEARTH_OK && live > 0)
         day_runs[runs++] = (struct day_run){scan->live + first_live, live};
@@ -180,8 +198,14 @@ static uint64_t suspects_of(const struct statistics *statistics)
 
 /* ---- For people ---- */
 
-static void print_unreadable(const struct store_scan *scan, struct buffer *out)
+static void print_unreadable(const struct statistics *statistics, struct buffer *out)
 {
+    const struct store_scan *scan = &statistics->scan;
+    for (size_t i = 0; i < statistics->unreadable_count; i++) {
+        char name[SEALED_NAME_BYTES];
+        sealed_name_format(&statistics->unreadable[i], name);
+        buffer_append_format(out, "  unreadable  %s: not counted here; see hearth verify\n", name);
+    }
     for (size_t i = 0; i < scan->unreadable_count; i++) {
         char name[LIVE_NAME_BYTES];
         live_name_format(&scan->unreadable[i].name, name);
@@ -209,7 +233,7 @@ static void print_head(const struct statistics *statistics, struct buffer *out)
     buffer_append_format(out, "  live        %s in %s files, %s\n",
                          figure_count(scan->live_count, a), figure_count(scan->live_files, b),
                          figure_bytes(scan->live_bytes, c));
-    print_unreadable(scan, out);
+    print_unreadable(statistics, out);
     buffer_append_format(out, "  manifest    %s, summaries %s, quarantine %s\n",
                          figure_bytes(statistics->manifest_bytes, a),
                          figure_bytes(statistics->summary_bytes, b),
@@ -272,13 +296,20 @@ static void append_series(const struct statistics *statistics, struct buffer *ou
     buffer_append_byte(out, '}');
 }
 
-static void append_unreadable(const struct store_scan *scan, struct buffer *out)
+static void append_unreadable(const struct statistics *statistics, struct buffer *out)
 {
+    const struct store_scan *scan = &statistics->scan;
+    const char *between = "";
     buffer_append_text(out, ",\"unreadable\":[");
-    for (size_t i = 0; i < scan->unreadable_count; i++) {
+    for (size_t i = 0; i < statistics->unreadable_count; i++, between = ",") {
+        char name[SEALED_NAME_BYTES];
+        sealed_name_format(&statistics->unreadable[i], name);
+        buffer_append_format(out, "%s\"%s\"", between, name);
+    }
+    for (size_t i = 0; i < scan->unreadable_count; i++, between = ",") {
         char name[LIVE_NAME_BYTES];
         live_name_format(&scan->unreadable[i].name, name);
-        buffer_append_format(out, "%s\"live/%s\"", i > 0 ? "," : "", name);
+        buffer_append_format(out, "%s\"live/%s\"", between, name);
     }
     buffer_append_byte(out, ']');
 }
@@ -309,7 +340,7 @@ static void print_json(const struct statistics *statistics, struct buffer *out)
         statistics->manifest_bytes, statistics->summary_bytes, statistics->quarantine_bytes,
         per_reading(statistics, scan->sealed_bytes + scan->live_bytes + statistics->manifest_bytes),
         per_reading(statistics, statistics->summary_bytes));
-    append_unreadable(scan, out);
+    append_unreadable(statistics, out);
     buffer_append_text(out, ",\"series\":[");
     for (uint32_t i = 0; i < statistics->table.size; i++) {
         if (statistics->table.series[i].count == 0)
@@ -367,6 +398,7 @@ int cli_stat(struct cli *cli, const struct command *command, int argc, char **ar
         result = cli_store_must_exist(&store);
     if (result == CLI_GO_ON)
         result = run(&statistics, &store);
+    free(statistics.unreadable);
     stat_table_clean(&statistics.table);
     series_names_free(statistics.names);
     store_scan_clean(&statistics.scan);

@@ -7,6 +7,7 @@
 #include "app/cli/store_scan.h"
 
 #include "handlers/sensor/disk/file_operations.h"
+#include "handlers/sensor/disk/mapped_ranges.h"
 #include "handlers/sensor/disk/store_id.h"
 #include "handlers/sensor/live/live_directory.h"
 #include "handlers/sensor/record/record.h"
@@ -20,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SCAN_PATH_BYTES = 2048 + 128 };
+enum { SCAN_PATH_BYTES = 2048 + 128, PAGE_BYTES = 4096 };
 
 static enum hearth_error no_memory(struct error_record *error)
 {
@@ -245,7 +246,7 @@ enum hearth_error scan_map_open(struct scan_map *map, const char *store,
 {
     char name[SEALED_NAME_BYTES], path[SCAN_PATH_BYTES];
     struct stat status;
-    *map = (struct scan_map){NULL, 0};
+    *map = (struct scan_map){NULL, 0, NULL};
     sealed_name_format(file, name);
     snprintf(path, sizeof path, "%s/%s", store, name);
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
@@ -257,6 +258,7 @@ enum hearth_error scan_map_open(struct scan_map *map, const char *store,
             goto fail;
         map->records = mapped;
         map->bytes = (size_t)status.st_size;
+        map->range = mapped_range_add(mapped, map->bytes);
         madvise(mapped, map->bytes, MADV_SEQUENTIAL);
     }
     close(descriptor);
@@ -268,11 +270,20 @@ fail:;
     return error_set_internal(error, error_from_errno(number), number, "open %s", path);
 }
 
+bool scan_map_readable(const struct scan_map *map)
+{
+    const volatile unsigned char *bytes = (const volatile unsigned char *)map->records;
+    for (size_t at = 0; at < map->bytes; at += PAGE_BYTES)
+        (void)bytes[at];
+    return !map->range || !mapped_range_damaged(map->range);
+}
+
 void scan_map_close(struct scan_map *map)
 {
+    mapped_range_remove(map->range);
     if (map->records)
         munmap((void *)map->records, map->bytes);
-    *map = (struct scan_map){NULL, 0};
+    *map = (struct scan_map){NULL, 0, NULL};
 }
 
 /* ---- Days ---- */

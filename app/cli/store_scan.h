@@ -60,11 +60,14 @@ void store_scan_clean(struct store_scan *scan);
 struct scan_map {
     const struct record *records; /* NULL = empty */
     size_t bytes;                 /* as they are, not as the manifest says */
+    struct mapped_range *range;   /* what cannot be read of it is zeros */
 };
 /* Errors: NOT_FOUND, IO and the like. */
 HEARTH_MUST_CHECK enum hearth_error scan_map_open(struct scan_map *map, const char *store,
                                                   const struct sealed_file *file,
                                                   struct error_record *error);
+/* Can all of it be read? Reads a byte of each page. */
+bool scan_map_readable(const struct scan_map *map);
 void scan_map_close(struct scan_map *map);
 
 /* The live records of a day: where they begin in scan->live, and how many. */

@@ -242,6 +242,18 @@ def what_is_no_reading_is_counted_by_reason_with_its_first_lines():
 
 
 @test
+def a_file_without_a_reading_is_a_failure():
+    place = Place()
+    path = write(place.path("a.jsonl"), "no\nJSON\n")
+    for more in ((), ("--dry-run",), ("--restart",)):
+        place.bad(1, "nothing in it is a reading", "import", path, *more)
+    good = write(place.path("b.jsonl"), place.line(1) + "\n")
+    done = place.run("import", "--json", path, good)
+    equal((done.returncode, [f["accepted"] for f in json.loads(done.stdout)["files"]]), (1, [0, 1]))
+    place.good("import", write(place.path("empty.jsonl"), ""))
+
+
+@test
 def a_dry_run_stores_nothing():
     place = Place()
     path = write(place.path("a.jsonl"), place.line(1) + "\nnone\n")
@@ -668,6 +680,23 @@ def stat_counts_what_is_there():
     equal(sum(s["readings"] for s in stat["series"]), said["readings"])
     text = place.good("stat")
     assert "living-room" in text and "bytes with the manifest" in text, text
+
+
+@test
+def stat_counts_without_a_sealed_file_that_cannot_be_read_and_names_it():
+    place = Place()
+    for day in (1, 2, 3):
+        send(place, f"2025-01-0{day}T00:00:00Z", 5, 107)
+    place.good("seal")
+    first, second, _ = sealed_files(place)
+    os.remove(place.stored(first))
+    os.truncate(place.stored(second), 5)
+    stat = place.json("stat")
+    equal(stat["unreadable"], [first, second])
+    equal((stat["readings"], stat["sealed"]["readings"], stat["sealed"]["bytes"]), (1, 1, 12))
+    equal(stat["first"], "2025-01-03T00:00:00.000Z")
+    text = place.good("stat")
+    assert f"unreadable  {first}: not counted here" in text, text
 
 
 @test
