@@ -209,7 +209,9 @@ static void what_is_no_such_file_is_refused(void **state)
 {
     (void)state;
     refuse("nonsense", "not a JSON object");
-    refuse("[]", "not a JSON object");
+    refuse("[]", "not a JSON object, at byte 2: it is something else");
+    refuse("{\"", "not a JSON object, at byte 2: it ends too early");
+    refuse("{\"version\":1", "it ends too early");
     refuse("{\"version\":1} x", "not a JSON object");
     refuse("{\"version\":1,}", "not a JSON object");
     refuse("{}", "version must be 1");

@@ -339,7 +339,10 @@ static enum hearth_error parse_json(struct view json, struct json_object **root,
     if (outcome == json_tokener_success && json_object_is_type(*root, json_type_object))
         return HEARTH_OK;
     return error_set_internal(error, HEARTH_CORRUPT, 0, "not a JSON object, at byte %zu: %s", place,
-                              json_tokener_error_desc(outcome));
+                              outcome == json_tokener_success ? "it is something else"
+                              : outcome == json_tokener_continue
+                                  ? "it ends too early"
+                                  : json_tokener_error_desc(outcome));
 }
 
 static bool make_version(struct view json, uint64_t *version)
