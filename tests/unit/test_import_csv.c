@@ -143,6 +143,21 @@ static void a_header_that_lacks_a_column_is_refused_by_its_name(void **state)
         HEARTH_OK);
 }
 
+static void a_column_that_is_there_twice_is_refused_by_its_name(void **state)
+{
+    (void)state;
+    assert_int_equal(import_test_run_in(&test, IMPORT_CSV,
+                                        VIEW("time,channel,id,humidity,note,note, Humidity\n"
+                                             "1757894691,1,1,5,a,b,6\n"),
+                                        7),
+                     HEARTH_BAD_BODY);
+    assert_non_null(strstr(test.error.detail, "has two columns for Humidity;"));
+    assert_int_equal(
+        import_test_run_in(&test, IMPORT_CSV,
+                           VIEW("time,channel,id,humidity,note,note\n1757894691,1,1,5,a,b\n"), 7),
+        HEARTH_OK);
+}
+
 static void a_row_of_another_length_is_none(void **state)
 {
     (void)state;
@@ -220,6 +235,7 @@ int main(void)
         STORY(what_is_exported_can_be_imported),
         STORY(columns_without_a_meaning_are_named),
         STORY(a_header_that_lacks_a_column_is_refused_by_its_name),
+        STORY(a_column_that_is_there_twice_is_refused_by_its_name),
         STORY(a_row_of_another_length_is_none),
         STORY(values_that_cannot_be_are_rejected_with_their_reason),
         STORY(a_quote_that_never_closes_costs_its_line),

@@ -102,6 +102,14 @@ static bool has_column(const struct csv_columns *columns, enum reading_field fir
     return false;
 }
 
+/* Of two with one meaning the second would be taken without a word. */
+static enum hearth_error refuse_twice(struct view name, struct error_record *error)
+{
+    return error_set(error, HEARTH_BAD_BODY,
+                     "the first line of the CSV has two columns for %.*s; rename one of them",
+                     (int)(name.length < 64 ? name.length : 64), name.data);
+}
+
 static enum hearth_error check_columns(const struct csv_columns *columns, bool has_default_code,
                                        struct error_record *error)
 {
@@ -134,6 +142,8 @@ enum hearth_error csv_columns_read(struct view header, bool has_default_code,
                              "the first line of the CSV is malformed, or has more than %d columns",
                              CSV_MAX_COLUMNS);
         enum reading_field field = reading_field_of_any_case(view_trim(name));
+        if (field < FIELD_COUNT && field != FIELD_SILENT && has_column(columns, field, field))
+            return refuse_twice(view_trim(name), error);
         columns->fields[columns->count++] = field;
         if (field == FIELD_COUNT)
             add_ignored(columns, name);
