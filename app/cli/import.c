@@ -87,6 +87,16 @@ static void report(struct import_work *work, const struct import_job *job, bool 
     import_report_json(job, finished, &work->out);
 }
 
+/* A file of something else shall not look like a success to a script. */
+static int check_any(const struct import_job *job)
+{
+    const struct import_counts *counts = &job->total.counts;
+    if (counts->records > 0 || counts->rejected == 0)
+        return CLI_OK;
+    fprintf(stderr, "hearth: %s: nothing in it is a reading\n", job->path);
+    return CLI_FAILED;
+}
+
 static int import_file(struct import_work *work, const char *path)
 {
     struct import_job job = work->pattern;
@@ -100,7 +110,7 @@ static int import_file(struct import_work *work, const char *path)
     if (job.began)
         report(work, &job, code == HEARTH_OK);
     if (code == HEARTH_OK)
-        return CLI_OK;
+        return check_any(&job);
     int result = cli_failed(path, code, &error);
     if (job.is_open_state && job.total.counts.lines > 0)
         fprintf(stderr, "hearth: the same command goes on where this one stopped\n");
