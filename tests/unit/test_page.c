@@ -100,6 +100,18 @@ static void names_cannot_break_out_of_the_page(void **state)
     assert_int_equal(count_parts(body, "&lt;script&gt;&quot;&amp;"), 4); /* legend, row, 2 lines */
 }
 
+static void a_page_of_very_many_series_has_its_bounds(void **state)
+{
+    (void)state;
+    for (int code = 0; code < 256; code++)
+        query_add(&test, SENSOR_TEST_NOW - code, 1, code, 500 + code, 10 + code % 90);
+    const char *body = get("/temp?plain=1&from=5&to=4"); /* these are no parameters of the page */
+    assert_int_equal(count_parts(body, "<path class=\"line "), 2 * 24);
+    assert_int_equal(count_parts(body, "<tr><th scope=\"row\">"), 200);
+    assert_int_equal(count_parts(body, "<p>232 more series are not drawn.</p>"), 1);
+    assert_int_equal(count_parts(body, "<p>56 more series are not listed;"), 1);
+}
+
 static void a_ninth_line_is_dashed(void **state)
 {
     (void)state;
@@ -151,6 +163,7 @@ int main(void)
         STORY(who_runs_no_script_gets_the_drawing),
         STORY(named_series_have_their_names_and_one_row_for_all_their_batteries),
         STORY(names_cannot_break_out_of_the_page),
+        STORY(a_page_of_very_many_series_has_its_bounds),
         STORY(a_ninth_line_is_dashed),
         STORY(a_value_that_holds_is_drawn_until_it_is_stale),
         STORY(the_page_is_another_one_when_a_series_is_named),

@@ -14,7 +14,7 @@
 
 enum {
     CHART_BUCKETS = 200, /* each gives a least and a greatest value, so 400 points a line */
-    CHART_SERIES = 64,   /* lines beyond that would be a carpet; more series are counted */
+    CHART_SERIES = 24,   /* lines beyond that would be a carpet; more series are counted */
     CHART_COLOURS = 8,   /* classes s0 to s7 of the style; then they come again, dashed */
 };
 

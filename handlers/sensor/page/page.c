@@ -10,7 +10,7 @@
 
 #include "handlers/sensor/query/range_answer.h"
 
-enum { PAGE_BYTES = 8 << 20 }; /* 4,096 series in the table are 2 MB, 64 lines in two charts 1 MB */
+enum { PAGE_BYTES = 2 << 20 }; /* 24 lines in two charts and 200 rows are at most 600 KB */
 
 struct page {
     const struct sensor *sensor;

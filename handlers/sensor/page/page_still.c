@@ -11,6 +11,7 @@
 
 enum {
     MOST_SERIES = 4096,
+    MOST_ROWS = 200,
     WINDOW_MS = 7 * 86400000,
     LEAST_WINDOW_MS = 3600000,
 };
@@ -175,9 +176,16 @@ static void append_table(struct still *still)
         "<th scope=\"col\" class=\"number\">Humidity</th><th scope=\"col\">Last seen</th>"
         "<th scope=\"col\">Battery</th><th scope=\"col\" "
         "class=\"number\">Signal</th></tr></thead>\n<tbody>\n");
-    for (size_t i = 0; i < still->newest_count; i++)
+    size_t rows = still->newest_count < MOST_ROWS ? still->newest_count : MOST_ROWS;
+    for (size_t i = 0; i < rows; i++)
         append_row(still, &still->newest[i]);
-    buffer_append_text(still->html, "</tbody>\n</table>\n</div>\n</section>\n");
+    buffer_append_text(still->html, "</tbody>\n</table>\n</div>\n");
+    if (still->newest_count > rows)
+        buffer_append_format(still->html,
+                             "<p>%zu more series are not listed; <a href=\"/api/v1/latest\">"
+                             "/api/v1/latest</a> has them all.</p>\n",
+                             still->newest_count - rows);
+    buffer_append_text(still->html, "</section>\n");
 }
 
 /* ---- Gathering ---- */
