@@ -798,17 +798,32 @@ def each_flipped_bit_of_a_sealed_file_is_found_and_the_file_named():
 
 
 @test
-def each_flipped_bit_of_the_manifest_is_found():
-    place = small_store()
+def each_flipped_bit_of_the_manifest_is_found_and_its_file_named():
+    for place in (small_store(), store_of_one_row()):
+        flip_the_manifest(place)
+
+
+def store_of_one_row():
+    place = Place()
+    send(place, "2025-09-14T18:00:00Z", 5, 107)
+    place.good("seal")
+    return place
+
+
+def flip_the_manifest(place):
     [year] = os.listdir(place.stored("manifest"))
     name = "manifest/" + year
 
     def check(bit):
         code, found = problems(place)
         equal(code, 1, f"bit {bit} of the manifest")
-        assert any("manifest" in p["where"] or p["where"] in names for p in found), (bit, found)
+        where = [p["where"] for p in found]
+        assert any(w.startswith("manifest") for w in where), (bit, found)
+        assert names[good[:bit // 8].count(b"\n")] in where, (bit, found)
+        assert all(os.path.exists(place.stored(w)) for w in where), (bit, found)
 
-    names = sealed_files(place)
+    good = open(place.stored(name), "rb").read()
+    names = [json.loads(row)["file"] for row in good.splitlines()]
     flipped(place, name, bits_of(place, name, 160), check)
     equal(problems(place), (0, []))
 
