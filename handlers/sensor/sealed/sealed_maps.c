@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 
 enum { HASH_BITS = 13, HASH_PLACES = 1 << HASH_BITS, PATH_BYTES = 2048 + SEALED_NAME_BYTES };
-enum { CHUNK_RECORDS = 512, WORD_RECORDS = 64 * CHUNK_RECORDS };
+enum { CHUNK_RECORDS = 256, WORD_RECORDS = 64 * CHUNK_RECORDS };
 
 struct sealed_maps {
     struct file_operations *files;
