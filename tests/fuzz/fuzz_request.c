@@ -171,8 +171,10 @@ static void check_route(struct request *request)
 
 static void answer(struct arena *arena, const struct request *request, enum hearth_error parsed)
 {
-    struct counting_sink counting = {
-        .sink = {count_head, count_write, NULL, count_finish, count_abort, NULL}};
+    struct counting_sink counting = {.sink = {.head = count_head,
+                                              .write = count_write,
+                                              .finish = count_finish,
+                                              .abort = count_abort}};
     struct representation representation = {VIEW("\"v1\""), 1757873091500, REPRESENTATION_BYTES};
     struct response response;
     struct byte_range range;
