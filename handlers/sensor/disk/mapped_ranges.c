@@ -14,11 +14,20 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { RANGES_MAX = 65536 }; /* vm.max_map_count is 65,530 */
 
 #define DAMAGED (UINT64_C(1) << 63)
+
+/* The call itself: a library's mmap may do more than a signal handler should, and a sanitizer takes
+ * it for a write. */
+#ifdef SYS_mmap2
+#define MAP_CALL SYS_mmap2
+#else
+#define MAP_CALL SYS_mmap
+#endif
 
 struct mapped_range {
     _Atomic uintptr_t begin; /* of a free place: the next free one */
@@ -56,8 +65,8 @@ static bool put_zeros(uintptr_t address)
     atomic_fetch_or(&range->extent, DAMAGED);
     atomic_fetch_add(&faults, 1);
     void *page = (void *)(address & ~(page_bytes - 1)); // NOLINT(performance-no-int-to-ptr)
-    return mmap(page, page_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
-           MAP_FAILED;
+    return syscall(MAP_CALL, page, page_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+                   -1, 0) != -1;
 }
 
 static void pass_on(int number, siginfo_t *information, void *context)
