@@ -426,6 +426,26 @@ static void an_interrupted_seal_is_brought_to_its_end(void **state)
     assert_int_equal(sealed_expect_sound(test), 100);
 }
 
+static void a_summary_that_could_not_be_written_is_tried_again(void **state)
+{
+    struct live_case *test = *state;
+    char directory[4096], summary[8192];
+    struct reading_store *store = live_case_open(test);
+    snprintf(directory, sizeof directory, "%s/summary", test->options.directory);
+    snprintf(summary, sizeof summary, "%s/2025.sum", directory);
+    FILE *in_its_place = fopen(directory, "we");
+    assert_non_null(in_its_place);
+    assert_int_equal(fclose(in_its_place), 0);
+    append_at(store, day(2025, 9, 14), 1);
+    sealed_seal(store, HEARTH_OK);
+    assert_int_equal(stored(store), 1);
+    assert_int_equal(unlink(directory), 0);
+    sealed_seal(store, HEARTH_OK); /* there is nothing left to seal */
+    assert_int_equal(access(summary, F_OK), 0);
+    store->free(store);
+    assert_int_equal(sealed_expect_sound(test), 1);
+}
+
 /* ---- Damage ---- */
 
 static void a_missing_sealed_file_refuses_nobody(void **state)
@@ -490,6 +510,7 @@ int main(void)
         STORY(the_clock_may_go_back_two_hours),
         STORY(every_commit_and_every_seal_raises_the_generation),
         STORY(an_interrupted_seal_is_brought_to_its_end),
+        STORY(a_summary_that_could_not_be_written_is_tried_again),
         STORY(a_missing_sealed_file_refuses_nobody),
         STORY(a_manifest_without_its_end_is_refused_when_the_live_file_is_gone),
     };

@@ -35,9 +35,10 @@ struct sealer {
     void *context;
     struct sealer_metrics metrics;
     _Atomic bool ends;
-    _Atomic int64_t retry_ns; /* not due before; 0 = at once */
-    _Atomic uint64_t behind;  /* summaries may be missing from this live file on; 0 = none are */
-    pthread_mutex_t lock;     /* held while it runs; guards the rest */
+    _Atomic int64_t retry_ns;  /* not due before; 0 = at once */
+    _Atomic uint64_t behind;   /* summaries may be missing from this live file on; 0 = none are */
+    _Atomic int64_t behind_ns; /* and are not tried again before */
+    pthread_mutex_t lock;      /* held while it runs; guards the rest */
     struct sealed_index sealed;
     struct passed_over passed;
     enum hearth_error failing, summary_failing; /* for the log */
@@ -106,9 +107,14 @@ void sealer_end(struct sealer *sealer)
     atomic_store(&sealer->ends, true);
 }
 
+static int64_t retry_after_ns(const struct sealer *sealer)
+{
+    return clock_monotonic_ns(sealer->clock) + (int64_t)RETRY_MS * 1000000;
+}
+
 /* ---- Summaries ---- */
 
-static void summarize_year(struct sealer *sealer, int32_t year)
+static bool summarize_year(struct sealer *sealer, int32_t year)
 {
     struct error_record error = {0};
     enum hearth_error code = sealer->summarize(sealer->context, year, &error);
@@ -118,6 +124,16 @@ static void summarize_year(struct sealer *sealer, int32_t year)
         LOG_WARN("sensor_summary_failed", LOG_INTEGER("year", year),
                  LOG_TEXT("reason", error_name(code)), LOG_TEXT("detail", error.detail));
     sealer->summary_failing = code;
+    return code == HEARTH_OK;
+}
+
+/* A year that could not be summed is tried again after a minute. */
+static void fall_behind(struct sealer *sealer, uint64_t sequence)
+{
+    uint64_t behind = atomic_load(&sealer->behind);
+    atomic_store(&sealer->behind_ns, retry_after_ns(sealer));
+    if (behind == 0 || sequence < behind)
+        atomic_store(&sealer->behind, sequence);
 }
 
 static int32_t year_of(const struct sealed_file *file)
@@ -135,23 +151,29 @@ static void summarize(struct sealer *sealer, const struct sealing *sealing)
     int32_t done = NO_YEAR;
     for (size_t i = 0; sealer->summarize && i < sealing->part_count; i++) {
         int32_t year = year_of(&sealing->parts[i].file);
-        if (year != NO_YEAR && year != done)
-            summarize_year(sealer, year);
+        if (year != NO_YEAR && year != done && !summarize_year(sealer, year))
+            fall_behind(sealer, sealing->parts[i].file.sequence);
         if (year != NO_YEAR)
             done = year;
     }
 }
 
-/* What a predecessor did not come to. */
-static void catch_up(struct sealer *sealer)
+static bool is_behind(const struct sealer *sealer)
+{
+    return atomic_load(&sealer->behind) > 0 &&
+           clock_monotonic_ns(sealer->clock) >= atomic_load(&sealer->behind_ns);
+}
+
+/* What a predecessor did not come to, or failed of late. */
+static void catch_up(struct sealer *sealer, bool all)
 {
     int32_t done = NO_YEAR;
-    uint64_t from = atomic_exchange(&sealer->behind, 0);
+    uint64_t from = all || is_behind(sealer) ? atomic_exchange(&sealer->behind, 0) : 0;
     for (size_t i = 0; sealer->summarize && from > 0 && i < sealer->sealed.count; i++) {
         const struct sealed_file *file = &sealer->sealed.entries[i].file;
         int32_t year = file->sequence >= from ? year_of(file) : NO_YEAR;
-        if (year != NO_YEAR && year != done)
-            summarize_year(sealer, year);
+        if (year != NO_YEAR && year != done && !summarize_year(sealer, year))
+            fall_behind(sealer, from);
         if (year != NO_YEAR)
             done = year;
     }
@@ -267,11 +289,6 @@ static void count_error(struct sealer *sealer, enum hearth_error code)
                    1);
 }
 
-static int64_t retry_after_ns(const struct sealer *sealer)
-{
-    return clock_monotonic_ns(sealer->clock) + (int64_t)RETRY_MS * 1000000;
-}
-
 /* One line when it begins to fail, one when that is over. */
 static void note_outcome(struct sealer *sealer, enum hearth_error code,
                          const struct error_record *error)
@@ -338,7 +355,7 @@ bool sealer_is_due(struct sealer *sealer)
 {
     struct live_finished finished;
     int64_t retry_ns = atomic_load(&sealer->retry_ns);
-    if (atomic_load(&sealer->behind) > 0)
+    if (is_behind(sealer))
         return true;
     if (retry_ns != 0 && clock_monotonic_ns(sealer->clock) < retry_ns)
         return false;
@@ -376,7 +393,7 @@ enum hearth_error sealer_run(struct sealer *sealer, bool finish, struct error_re
     struct error_record own = {0}, passed = {0};
     struct error_record *said = error ? error : &own;
     pthread_mutex_lock(&sealer->lock);
-    catch_up(sealer);
+    catch_up(sealer, finish);
     enum hearth_error code = finish ? live_store_finish(sealer->store, said) : HEARTH_OK;
     if (code == HEARTH_OK)
         code = seal_all(sealer, finish, &passed, said);
