@@ -9,7 +9,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support import fcgi  # noqa: E402
 from support.load import Load  # noqa: E402
-from support.pool import TEST_PROGRAM, Pool, alive, wait_until_whole  # noqa: E402
+from support.pool import TEST_PROGRAM, Pool, alive, suspend, wait_until_whole  # noqa: E402
 from support.tap import equal, eventually, main, test  # noqa: E402
 
 
@@ -19,15 +19,6 @@ def pool(**config):
 
 def greetings(p):
     return {p.request("GET", "/hello").body for _ in range(20)}
-
-
-def all_stopped(pid):
-    """Do all threads of the process stand still?"""
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/stat") as file:
-            if file.read().rpartition(")")[2].split()[0] != "T":
-                return False
-    return True
 
 
 # ---- Names and signals ----
@@ -325,7 +316,7 @@ def sigterm_while_the_keeper_is_handed_over_leaves_no_request_without_one():
     keeper = p.keeper_pid()
     kept = p.connect()
     equal(kept.request("GET", "/hello", keep=True).status, 200)
-    os.kill(keeper, signal.SIGSTOP)  # stands for a disk that takes its time
+    suspend(keeper)  # stands for a disk that takes its time
     assert p.reload()
     os.kill(p.master_pid, signal.SIGTERM)
     eventually(lambda: p.log_lines("pool_stopping"), 5.0, "it is stopping")
@@ -427,8 +418,7 @@ def a_keeper_that_is_killed_comes_back_and_nobody_waits_in_vain():
     p = pool()
     for number in range(5):
         before = p.keeper_pid()
-        os.kill(before, signal.SIGSTOP)
-        eventually(lambda: all_stopped(before), 2.0, "it stands still")
+        suspend(before)
         with p.connect() as c:
             c.send(fcgi.encode("GET", "/keeper"))
             time.sleep(0.1)
@@ -470,7 +460,7 @@ def it_leaves_no_process_behind_whatever_happens():
     p = pool(pool__workers=3)
     pids = p.all_pids()
     for pid in p.worker_pids():
-        os.kill(pid, signal.SIGSTOP)  # they cannot even drain
+        suspend(pid)  # they cannot even drain
     os.kill(p.master_pid, signal.SIGTERM)
     time.sleep(0.2)
     equal(p.stop(), 0)

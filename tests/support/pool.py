@@ -71,6 +71,20 @@ def children_of(pid):
     return sorted(found)
 
 
+def suspend(pid):
+    """SIGSTOP, until all its threads stand still: one takes the signal and stops the others."""
+    os.kill(pid, signal.SIGSTOP)
+
+    def stands_still():
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/stat", encoding="utf-8") as file:
+                if file.read().rpartition(")")[2].split()[0] != "T":
+                    return False
+        return True
+
+    tap.eventually(stands_still, 10.0, f"process {pid} stands still", step=0.001)
+
+
 def alive(pid):
     """Is there a process of that number that has not ended?"""
     try:
