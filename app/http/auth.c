@@ -28,8 +28,10 @@
  *
  * What was read is a snapshot that never changes, counted by those who use it. When the reload
  * interval has passed, one thread asks the store for the object's tag and, if that is new, reads
- * it; no lock is held meanwhile, and all others go on with the snapshot they have. A state that
- * cannot be read, or understood, leaves the last good snapshot in force and is logged once.
+ * it; no lock is held meanwhile, and all others go on with the snapshot they have. Only who brings
+ * a token that it does not know waits for the look to end, since that may find it, and 401 is final
+ * for a sensor. A state that cannot be read, or understood, leaves the last good snapshot in force
+ * and is logged once.
  */
 #include "hearth/auth.h"
 
@@ -43,12 +45,16 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
+
+enum { LOOK_WAIT_S = 5 };
 
 struct auth {
     struct object_store *objects;
     const struct clock *clock;
     int64_t interval_ns;
 
+    pthread_cond_t looked;      /* `looking` has become false */
     pthread_mutex_t lock;       /* guards the five below, and every state's `references` */
     struct auth_state *current; /* NULL until a state could be read */
     int64_t next_look_ns;
@@ -190,7 +196,23 @@ static void look_when_due(struct auth *auth)
     pthread_mutex_lock(&auth->lock);
     auth->looking = false;
     auth->next_look_ns = now_ns + auth->interval_ns;
+    pthread_cond_broadcast(&auth->looked);
     pthread_mutex_unlock(&auth->lock);
+}
+
+/* False when a look that is under way does not end in time. */
+static bool wait_for_look(struct auth *auth)
+{
+    struct timespec end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += LOOK_WAIT_S;
+    pthread_mutex_lock(&auth->lock);
+    int failed = 0;
+    while (auth->looking && !failed)
+        failed = pthread_cond_timedwait(&auth->looked, &auth->lock, &end);
+    bool over = !auth->looking;
+    pthread_mutex_unlock(&auth->lock);
+    return over;
 }
 
 /* ---- Life ---- */
@@ -206,10 +228,12 @@ struct auth *auth_new(struct object_store *objects, const struct clock *clock,
     auth->clock = clock;
     auth->interval_ns = reload_interval_ms * 1000000;
     auth->next_look_ns = INT64_MIN;
-    if (pthread_mutex_init(&auth->lock, NULL) != 0) {
-        memory_free(auth);
-        return NULL;
-    }
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&auth->looked, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&auth->lock, NULL);
     look_when_due(auth);
     return auth;
 }
@@ -220,6 +244,7 @@ void auth_free(struct auth *auth)
         return;
     auth_state_free(auth->current);
     pthread_mutex_destroy(&auth->lock);
+    pthread_cond_destroy(&auth->looked);
     memory_free(auth);
 }
 
@@ -250,10 +275,30 @@ bool auth_is_ready(void *auth_as_context, char *why, size_t why_size)
 
 /* ---- Checking ---- */
 
+/* By the snapshot in force. `*known`: it has the token. */
+static enum hearth_error judge(struct auth *auth, const unsigned char *sha256, unsigned scopes,
+                               struct auth_identity *identity, bool *known)
+{
+    *known = false;
+    struct auth_state *state = take_snapshot(auth);
+    if (!state)
+        return HEARTH_UNAVAILABLE;
+    const struct auth_token *found = auth_state_find(state, sha256);
+    enum hearth_error outcome = HEARTH_UNAUTHORIZED;
+    if (found && found->revoked_ms == 0) {
+        *identity = found->identity;
+        outcome = (identity->scopes & scopes) == scopes ? HEARTH_OK : HEARTH_FORBIDDEN;
+    }
+    *known = found != NULL;
+    give_back(auth, state);
+    return outcome;
+}
+
 enum hearth_error auth_check(struct auth *auth, struct view token, unsigned scopes,
                              struct auth_identity *identity)
 {
     unsigned char sha256[AUTH_HASH_BYTES];
+    bool known;
     memset(identity, 0, sizeof *identity);
     if (token.length == 0)
         return HEARTH_UNAUTHORIZED;
@@ -261,17 +306,10 @@ enum hearth_error auth_check(struct auth *auth, struct view token, unsigned scop
     if (outcome != HEARTH_OK)
         return outcome;
     look_when_due(auth);
-    struct auth_state *state = take_snapshot(auth);
-    if (!state)
-        return HEARTH_UNAVAILABLE;
-    const struct auth_token *found = auth_state_find(state, sha256);
-    outcome = HEARTH_UNAUTHORIZED;
-    if (found && found->revoked_ms == 0) {
-        *identity = found->identity;
-        outcome = (identity->scopes & scopes) == scopes ? HEARTH_OK : HEARTH_FORBIDDEN;
-    }
-    give_back(auth, state);
-    return outcome;
+    outcome = judge(auth, sha256, scopes, identity, &known);
+    if (known)
+        return outcome;
+    return wait_for_look(auth) ? judge(auth, sha256, scopes, identity, &known) : HEARTH_UNAVAILABLE;
 }
 
 static enum hearth_error explain(const struct request *request, enum hearth_error outcome,

@@ -54,7 +54,7 @@ bool auth_is_ready(void *auth, char *why, size_t why_size);
 /* Whose token is it? `Authorization: Bearer T`, `Token T`, `Basic` (the password is the token), or
  * the bare token; query parameters are not looked at here. Errors: UNAUTHORIZED (none, unknown, or
  * revoked), FORBIDDEN (`identity` is filled, a scope is missing), UNAVAILABLE (state never
- * readable). */
+ * readable, or an unknown token's, and a look that might find it takes more than five seconds). */
 HEARTH_MUST_CHECK enum hearth_error auth_require(struct auth *auth, const struct request *request,
                                                  unsigned scopes, struct auth_identity *identity);
 /* The same for a token in hand. */

@@ -138,6 +138,7 @@ static int listen_at(const char *path)
 static void accept_all(int epoll, int listener)
 {
     int fd;
+    /* The epoll has the connections. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
         struct connection *connection = malloc(sizeof *connection);
         if (!connection)
@@ -146,7 +147,10 @@ static void accept_all(int epoll, int listener)
         connection->length = 0;
         connection->keep = false;
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
-        epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+        if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) {
+            close(fd);
+            free(connection);
+        }
     }
 }
 

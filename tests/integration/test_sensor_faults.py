@@ -13,6 +13,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from support import pool as pools  # noqa: E402
 from support import sensor, tap  # noqa: E402
+from support.pool import suspend  # noqa: E402
 from support.tap import cleanup, directory, equal, eventually, full, main, skip, test  # noqa: E402
 
 READING = next(sensor.made_up_readings(1))
@@ -97,7 +98,7 @@ def a_keeper_that_hangs_costs_its_clients_503_and_nobody_else():
     equal(station.put(READING)[0], 200)
     keeper = station.pool.keeper_pid()
     lines = list(zip(range(20), sensor.made_up_readings(20)))
-    os.kill(keeper, signal.SIGSTOP)
+    suspend(keeper)
     try:
         began = time.monotonic()
         answer = station.request("PUT", "/data", lines[7][1], {"Authorization": station.token})

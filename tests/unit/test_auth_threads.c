@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { THREADS = 8, ROUNDS = 200 };
 
@@ -108,39 +109,87 @@ static void wait_at_gate(struct memory_store *store, void *unused)
     pthread_mutex_unlock(&gate_lock);
 }
 
-static void *check_once(void *outcome)
+static void open_gate(void)
 {
+    pthread_mutex_lock(&gate_lock);
+    gate_open = true;
+    pthread_cond_broadcast(&gate_changed);
+    pthread_mutex_unlock(&gate_lock);
+}
+
+struct asking {
+    pthread_t thread;
+    const char *token;
+    enum hearth_error outcome;
+    atomic_bool over;
+};
+
+static void *check_once(void *context)
+{
+    struct asking *asking = context;
     struct auth_identity identity;
-    *(enum hearth_error *)outcome = auth_check(auth, view_of(kept), 0, &identity);
+    asking->outcome = auth_check(auth, view_of(asking->token), 0, &identity);
+    asking->over = true;
     return NULL;
+}
+
+static void ask(struct asking *asking, const char *token)
+{
+    *asking = (struct asking){.token = token, .outcome = HEARTH_INTERNAL};
+    assert_int_equal(pthread_create(&asking->thread, NULL, check_once, asking), 0);
+}
+
+/* One thread asks the store, which does not answer until the gate is opened. */
+static void ask_slow_store(struct asking *asking)
+{
+    memory.before_read = wait_at_gate;
+    gate_open = false;
+    clock_manual_advance_ms(&manual, 10);
+    ask(asking, kept);
+    pthread_mutex_lock(&gate_lock);
+    while (gate_waiting == 0)
+        pthread_cond_wait(&gate_changed, &gate_lock);
+    pthread_mutex_unlock(&gate_lock);
 }
 
 static void a_slow_store_holds_up_only_the_thread_that_asks_it(void **state)
 {
     (void)state;
-    pthread_t asking;
-    enum hearth_error outcome = HEARTH_INTERNAL;
+    struct asking first;
     struct auth_identity identity;
-    memory.before_read = wait_at_gate;
-    gate_open = false;
-    clock_manual_advance_ms(&manual, 10);
-    assert_int_equal(pthread_create(&asking, NULL, check_once, &outcome), 0);
-    pthread_mutex_lock(&gate_lock);
-    while (gate_waiting == 0)
-        pthread_cond_wait(&gate_changed, &gate_lock);
-    pthread_mutex_unlock(&gate_lock);
-    /* The store does not answer; a hundred intervals pass; everybody else is let in. */
+    ask_slow_store(&first);
+    /* A hundred intervals pass; everybody else is let in. */
     for (int i = 0; i < 100; i++) {
         clock_manual_advance_ms(&manual, 10);
         assert_int_equal(auth_check(auth, view_of(kept), 0, &identity), HEARTH_OK);
     }
     assert_int_equal(gate_waiting, 1);
-    pthread_mutex_lock(&gate_lock);
-    gate_open = true;
-    pthread_cond_broadcast(&gate_changed);
-    pthread_mutex_unlock(&gate_lock);
-    assert_int_equal(pthread_join(asking, NULL), 0);
-    assert_int_equal(outcome, HEARTH_OK);
+    open_gate();
+    assert_int_equal(pthread_join(first.thread, NULL), 0);
+    assert_int_equal(first.outcome, HEARTH_OK);
+}
+
+/* A sensor takes 401 for an answer that will not change. */
+static void a_new_token_waits_for_the_look_that_may_find_it(void **state)
+{
+    (void)state;
+    enum { ASKING = 4 };
+    char token[AUTH_TOKEN_SIZE], id[17];
+    struct asking first, others[ASKING];
+    make_token("new", token, id);
+    ask_slow_store(&first);
+    for (int i = 0; i < ASKING; i++)
+        ask(&others[i], token);
+    for (int i = 0; i < 50; i++)
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    for (int i = 0; i < ASKING; i++)
+        assert_false(others[i].over);
+    open_gate();
+    assert_int_equal(pthread_join(first.thread, NULL), 0);
+    for (int i = 0; i < ASKING; i++) {
+        assert_int_equal(pthread_join(others[i].thread, NULL), 0);
+        assert_int_equal(others[i].outcome, HEARTH_OK);
+    }
 }
 
 int main(void)
@@ -149,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         STORY(threads_see_a_good_token_good_while_others_come_and_go),
         STORY(a_slow_store_holds_up_only_the_thread_that_asks_it),
+        STORY(a_new_token_waits_for_the_look_that_may_find_it),
     };
     return cmocka_run_group_tests_name("auth: threads", tests, NULL, NULL);
 }

@@ -92,6 +92,10 @@ export function listenToGestures(root, port) {
   function onUp(event) {
     const pointer = pointers.get(event.pointerId);
     if (!pointer) return;
+    if (event.type === 'pointerup' && picking === null && moved >= THRESHOLD_PX) {
+      pointer.x = share(event); // a busy browser may have left out the last move
+      drag();
+    }
     pointers.delete(event.pointerId);
     for (const rest of pointers.values()) rest.time = timeAt(rest.x);
     if (picking !== null) {
