@@ -102,7 +102,7 @@ static bool see_file(void *context, const struct sealed_file *file)
 
 static enum hearth_error refuse(const struct strays *strays)
 {
-    char name[SEALED_NAME_BYTES], others[32] = "";
+    char name[SEALED_NAME_BYTES], others[40] = "";
     sealed_name_format(&strays->first, name);
     if (strays->found > 1)
         snprintf(others, sizeof others, " (and %" PRIu64 " more)", strays->found - 1);
