@@ -275,7 +275,7 @@ static void it_is_tried_again_after_a_minute(void **state)
     struct live_case *test = *state;
     struct test_registry *registry = test_registry_new(200);
     test->options.seals_by_hand = false;
-    test->options.live_bytes = PER_FILE * RECORD_BYTES;
+    test->options.live_bytes = (uint64_t)PER_FILE * RECORD_BYTES;
     test->options.metrics = registry->metrics;
     test->faults.unreadable = "live/00000001.bin";
     struct reading_store *store = live_case_open(test);
