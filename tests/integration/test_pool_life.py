@@ -225,7 +225,7 @@ def sighup_with_a_module_that_does_not_start_changes_nothing():
     reason = p.log_lines("reload_refused")[0]["detail"]
     assert "told not to start" in reason, reason
     assert p.reload({"pool_test.greeting": "better"})
-    equal(greetings(p), {b"better"})
+    eventually(lambda: greetings(p) == {b"better"}, 10.0, "the old workers take no connection any more")
 
 
 @test
